@@ -1,0 +1,48 @@
+# `make demo` and `make test` are all a newcomer needs; the rest is for contributors.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench lint format clean
+
+PYTHON ?= python3
+CORES ?= $(shell nproc)
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
+
+setup: .venv/.complete  ## make .venv from the pinned requirements
+
+# Three steps, because menpo3d's source build imports numpy and Cython, and four packages ask in their
+# metadata for versions that they do not need (envs/no-deps.txt says which and why).
+.venv/.complete: envs/build.txt envs/requirements.txt envs/no-deps.txt envs/tools.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, os, sysconfig; open(os.path.join(sysconfig.get_path("include"), "Python.h"))' \
+		|| { echo "python3 lacks venv or its C headers: apt-get install python3-venv python3-dev"; exit 1; }
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -r envs/build.txt
+	$(BIN)/pip install --quiet --no-build-isolation -r envs/requirements.txt -r envs/tools.txt
+	$(BIN)/pip install --quiet --no-build-isolation --no-deps -r envs/no-deps.txt
+	touch $@
+
+demo: setup  ## annotate the sample and the photos that packages ship
+	$(BIN)/snakemake --workflow-profile workflow/profiles/default --cores $(CORES)
+
+test: setup  ## the test suite
+	$(BIN)/python -m pytest
+
+bench: setup  ## compare with peers; prints tables
+	$(BIN)/python -m pytest tests/benchmarks -s -m benchmark
+
+lint: setup  ## ruff, snakefmt, mypy
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
+
+format: setup  ## let ruff and snakefmt write
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow/rules
+
+clean:  ## remove what the workflow made
+	rm -rf results .snakemake
