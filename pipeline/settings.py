@@ -1,0 +1,112 @@
+"""One frozen record a stage, made from its section of the validated configuration.
+
+`workflow/schemas/config.schema.json` says what each field means, its unit and range; a test holds the
+two together, field by field.
+"""
+
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+Settings = TypeVar("Settings")
+
+
+def read_settings(record: type[Settings], section: dict) -> Settings:
+    """The record of a stage from its section. The schema has checked names and ranges already."""
+    lists_as_tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in section.items()}
+    return record(**{field.name: lists_as_tuples[field.name] for field in fields(record)})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class MakeSample:
+    """See `make_sample` in the configuration's schema."""
+
+    seed: int
+    identity_components: int
+    photos: int
+    subjects: int
+    sessions: int
+    sequences: int
+    frames: int
+    image_size_px: int
+
+
+@dataclass(frozen=True)
+class BuildModels:
+    """See `models` in the configuration's schema: where one face model comes from."""
+
+    identity: dict
+    expression: dict | None
+    speech: dict | None
+    landmarks: str | None
+    identity_components: int
+    expression_components: int
+    speech_components: int
+
+
+@dataclass(frozen=True)
+class ListPhotos:
+    """One of `datasets` in the configuration's schema, and its name."""
+
+    dataset: str
+    layout: str
+    root: str | None
+    shards: int
+    shard_size: int
+
+
+@dataclass(frozen=True)
+class IndexImages:
+    """See `index_images` in the configuration's schema."""
+
+    max_pixels: int
+    max_reject_rate: float
+
+
+@dataclass(frozen=True)
+class DetectLandmarks:
+    """See `detect_landmarks` in the configuration's schema."""
+
+    use_files: bool
+    min_confidence: float
+    min_face_px: int
+    max_reject_rate: float
+
+
+@dataclass(frozen=True)
+class FitFaces:
+    """See `fit_faces` in the configuration's schema."""
+
+    seed: int
+    batch: int
+    iterations: int
+    landmark_sigma: float
+    identity_weight: float
+    expression_weight: float
+    focal: str
+    focal_ratio: float
+    focal_log_sigma: float
+    max_turn_degrees: float
+    max_residual: float
+    max_reject_rate: float
+
+
+@dataclass(frozen=True)
+class AnnotateFaces:
+    """See `annotate_faces` in the configuration's schema."""
+
+    size_px: int
+    face_scale: float
+    range_sigma: float
+
+
+@dataclass(frozen=True)
+class DrawContactSheet:
+    """See `draw_contact_sheet` in the configuration's schema."""
+
+    faces_each: int
+    tile_px: int
+
+
+@dataclass(frozen=True)
+class IndexDataset:
+    """Nothing to set: what the dataset holds follows from the shards."""
