@@ -1,0 +1,85 @@
+"""The product of the first path: aligned crops of photos, each with the parameters that its fit found."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from models3d.errors import InputError
+from models3d.face_model import Basis
+from models3d.readers.native import read_native
+from pipeline.crops import canonical_landmarks_px, crop_matrix, cut
+from pipeline.files import Paths
+from pipeline.images import read_indexed
+from pipeline.photo_tables import Photo, read_index
+from pipeline.provenance import provenance
+from pipeline.settings import AnnotateFaces
+from pipeline.shards import Shard, read_shard, write_shard
+
+STAGE = "annotate_faces"
+
+
+def run(inputs: Paths, outputs: Paths, settings: AnnotateFaces) -> None:
+    """Crop every photo of `inputs["fits"]` to the mean projected face; write `outputs["shard"]`, of kind `annotated`.
+
+    params        expression in standard deviations over `range_sigma`: the fit's bounds keep it in [-1, 1]
+    camera, landmarks_px   in the pixels of the PHOTO; crop takes those to the pixels of the image
+
+    Raises InputError if the fits are of another model, or a component can leave the range.
+    """
+    model, fits = read_native(inputs["model"]), read_shard(inputs["fits"], "fits")
+    if fits.attributes["model_digest"] != model.digest:
+        raise InputError(inputs["fits"], "was fitted with another model", "delete it and run the workflow again")
+    check_range(model.name, model.expression, settings.range_sigma)
+    canonical_px = canonical_landmarks_px(model, settings.size_px, settings.face_scale)
+    crops = [crop_matrix(points, canonical_px) for points in fits["landmarks_px"]]
+    attributes = provenance(
+        STAGE,
+        settings,
+        model=model.name,
+        model_digest=model.digest,
+        range=settings.range_sigma,
+        sigmas_mm=model.expression.sigmas_mm.tolist(),
+        component_names=list(model.expression.names),
+        canonical_landmarks_px=canonical_px.round(4).tolist(),
+        fits_digest=fits.attributes["content_digest"],
+        fit_settings=fits.attributes["settings"],
+        seed=fits.attributes["settings"]["seed"],  # type: ignore[index]
+    )
+    images = cut_photos(fits.text("id"), read_index(inputs["index"]), crops, settings.size_px)
+    write_shard(outputs["shard"], "annotated", arrays(fits, images, crops, settings.range_sigma), attributes)
+
+
+def check_range(model: str, expression: Basis, range_sigma: float) -> None:
+    """Raise InputError unless every coefficient within its bounds gives a parameter within [-1, 1]."""
+    reach = np.abs(expression.bounds).max(1)
+    if (reach > range_sigma).any():
+        worst = int(reach.argmax())
+        raise InputError(
+            f"model {model}",
+            f"its component {expression.names[worst]} reaches {reach[worst]:.3g} standard deviations, "
+            f"the range of the parameters is {range_sigma:.3g}",
+            f"set annotate_faces.range_sigma to {reach[worst]:.3g} or more",
+        )
+
+
+def cut_photos(ids: Sequence[str], photos: Sequence[Photo], crops: Sequence[np.ndarray], size_px: int) -> np.ndarray:
+    """The crops of the photos with those ids, (N, size, size, 3) uint8."""
+    by_id = {photo.id: photo for photo in photos}
+    images = np.empty((len(ids), size_px, size_px, 3), np.uint8)
+    for image, name, crop in zip(images, tqdm(ids, desc=STAGE, unit="photo"), crops, strict=True):
+        image[:] = cut(read_indexed(by_id[name]), crop, size_px)
+    return images
+
+
+def arrays(fits: Shard, images: np.ndarray, crops: Sequence[np.ndarray], range_sigma: float) -> Mapping[str, object]:
+    """The arrays of an `annotated` shard, in the order of the fits."""
+    kept = ("identity", "camera", "landmarks_px", "residual")
+    return {
+        "id": fits.text("id"),
+        "images": images,
+        "params": fits["expression"] / np.float32(range_sigma),
+        "crop": np.array(crops, np.float32).reshape(-1, 2, 3),
+        "status": fits.text("status"),
+        **{name: np.array(fits[name]) for name in kept},
+    }

@@ -1,0 +1,69 @@
+"""A dataset whose landmarks are known: photos with a dot at each, an index, a `landmarks` shard, a model."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from models3d.face_model import FaceModel
+from models3d.readers.native import write_model
+from pipeline.media import draw_points
+from pipeline.photo_tables import Photo, write_index
+from pipeline.provenance import file_digest
+from pipeline.settings import AnnotateFaces, FitFaces
+from pipeline.shards import write_shard
+from tests.models3d.fitting.people import SIZE_PX, People, people
+
+FIT = FitFaces(
+    seed=0,
+    batch=4,
+    iterations=30,
+    landmark_sigma=0.02,
+    identity_weight=1.0,
+    expression_weight=1.0,
+    focal="fixed",
+    focal_ratio=1.5,
+    focal_log_sigma=0.35,
+    max_turn_degrees=75.0,
+    max_residual=0.05,
+    max_reject_rate=1.0,
+)
+ANNOTATE = AnnotateFaces(size_px=64, face_scale=0.7, range_sigma=3.0)
+
+
+def write_photos(folder: Path, model: FaceModel, count: int = 6) -> People:
+    """Write index.csv, landmarks.h5, model.h5 and the photos into the folder."""
+    crowd = people(model, count)
+    photos = []
+    for row, points in enumerate(crowd.landmarks_px):
+        path = folder / f"photo{row}.png"
+        grey = np.full((int(SIZE_PX), int(SIZE_PX), 3), 128, np.uint8)
+        Image.fromarray(draw_points(grey, points, (255, 255, 255), 1.5)).save(path)
+        photos.append(Photo(f"set/photo{row}.png", str(path), "", "", file_digest(path), int(SIZE_PX), int(SIZE_PX)))
+    write_index(folder / "index.csv", photos)
+    write_landmarks(folder / "landmarks.h5", [photo.id for photo in photos], crowd.landmarks_px)
+    write_model(folder / "model.h5", model)
+    return crowd
+
+
+def write_landmarks(path: Path, ids: list[str], landmarks_px: np.ndarray) -> None:
+    """A `landmarks` shard of points that stay on the head."""
+    found = {
+        "id": ids,
+        "landmarks_px": landmarks_px.astype(np.float32),
+        "source": ["mesh"] * len(ids),
+        "faces": np.ones(len(ids), np.int32),
+    }
+    write_shard(path, "landmarks", found, {"stage": "tests"})
+
+
+def fit_inputs(folder: Path) -> dict[str, Path]:
+    return {"index": folder / "index.csv", "landmarks": folder / "landmarks.h5", "model": folder / "model.h5"}
+
+
+def fit_outputs(folder: Path) -> dict[str, Path]:
+    return {"fits": folder / "fits.h5", "rejects": folder / "rejects.csv"}
+
+
+def annotate_inputs(folder: Path) -> dict[str, Path]:
+    return {"index": folder / "index.csv", "fits": folder / "fits.h5", "model": folder / "model.h5"}

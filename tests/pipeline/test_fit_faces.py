@@ -1,0 +1,89 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from models3d.camera import project, unpack
+from models3d.errors import InputError
+from models3d.face_model import synthesize
+from pipeline import fit_faces
+from pipeline.files import read_rejects
+from pipeline.shards import read_shard
+from tests.pipeline.fitted_photos import FIT, fit_inputs, fit_outputs, write_landmarks, write_photos
+
+torch.set_num_threads(1)  # as the workflow's rules have it
+
+
+@pytest.fixture(scope="module")
+def folder(template_model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fit_faces")
+    write_photos(folder, template_model)
+    fit_faces.run(fit_inputs(folder), fit_outputs(folder), FIT)
+    return folder
+
+
+def with_landmarks(folder, tmp_path, change):
+    """The inputs with other landmarks: `change` works on ids and points in place."""
+    found = read_shard(folder / "landmarks.h5", "landmarks")
+    ids, points = found.text("id"), np.array(found["landmarks_px"])
+    change(ids, points)
+    write_landmarks(tmp_path / "landmarks.h5", ids, points)
+    return {**fit_inputs(folder), "landmarks": tmp_path / "landmarks.h5"}
+
+
+def test_the_shard_holds_the_faces(folder, template_model):
+    fits = read_shard(folder / "fits.h5", "fits")
+    assert fits.text("id") == [f"set/photo{row}.png" for row in range(6)]
+    assert set(fits.text("status")) == {"converged"}
+    assert (fits["residual"] < 0.02).all()
+    vertices = synthesize(template_model, np.array(fits["identity"]), np.array(fits["expression"]))
+    seen = project(unpack(np.array(fits["camera"])), vertices[:, template_model.landmarks])
+    np.testing.assert_allclose(seen, fits["fitted_px"], atol=0.01)
+    np.testing.assert_allclose(seen, fits["landmarks_px"], atol=5)
+    assert read_rejects(folder / "rejects.csv") == []
+    assert fits.attributes["model_digest"] == template_model.digest
+
+
+def test_same_bytes_again_and_for_any_batch(folder, tmp_path):
+    fit_faces.run(fit_inputs(folder), fit_outputs(tmp_path), FIT)
+    assert (tmp_path / "fits.h5").read_bytes() == (folder / "fits.h5").read_bytes()
+    fit_faces.run(fit_inputs(folder), fit_outputs(tmp_path), replace(FIT, batch=1))
+    digests = {read_shard(path / "fits.h5", "fits").attributes["content_digest"] for path in (folder, tmp_path)}
+    assert len(digests) == 1
+
+
+def test_unusable_rows_become_rejects_with_a_reason(folder, tmp_path, rng):
+    def spoil(ids, points):
+        points[1, 5] = np.nan
+        points[3] = 100
+        points[4] += rng.normal(size=(68, 2)) * 15
+
+    fit_faces.run(with_landmarks(folder, tmp_path, spoil), fit_outputs(tmp_path), FIT)
+    rejects = read_rejects(tmp_path / "rejects.csv")
+    assert [reject.id for reject in rejects] == [f"set/photo{row}.png" for row in (1, 3, 4)]
+    assert {reject.stage for reject in rejects} == {"fit_faces"}
+    for reject, word in zip(rejects, ("not finite", "no picture of a face", "misses the landmarks"), strict=True):
+        assert word in reject.reason
+    kept, whole = read_shard(tmp_path / "fits.h5", "fits"), read_shard(folder / "fits.h5", "fits")
+    assert kept.text("id") == [f"set/photo{row}.png" for row in (0, 2, 5)]
+    np.testing.assert_array_equal(kept["expression"], whole["expression"][[0, 2, 5]])
+
+
+def test_too_many_rejects_stop_the_job(folder, tmp_path):
+    with pytest.raises(InputError, match="6 of 6 were rejected.*max_reject_rate"):
+        fit_faces.run(fit_inputs(folder), fit_outputs(tmp_path), replace(FIT, max_residual=1e-6, max_reject_rate=0.5))
+    assert not list(tmp_path.iterdir()), "nothing half done is left"
+
+
+def test_a_shard_without_a_single_face(folder, tmp_path):
+    write_landmarks(tmp_path / "landmarks.h5", [], np.zeros((0, 68, 2)))
+    inputs = {**fit_inputs(folder), "landmarks": tmp_path / "landmarks.h5"}
+    fit_faces.run(inputs, fit_outputs(tmp_path), FIT)
+    assert len(read_shard(tmp_path / "fits.h5", "fits")["residual"]) == 0
+
+
+def test_the_focal_length_is_fixed_or_solved_for(folder, tmp_path):
+    assert len({camera[6] for camera in read_shard(folder / "fits.h5", "fits")["camera"]}) == 1
+    fit_faces.run(fit_inputs(folder), fit_outputs(tmp_path), replace(FIT, focal="solve"))
+    assert len({camera[6] for camera in read_shard(tmp_path / "fits.h5", "fits")["camera"]}) == 6
