@@ -1,0 +1,41 @@
+import pytest
+
+from models3d.errors import InputError
+from pipeline.config_check import check_config
+from pipeline.provenance import ROOT
+
+SCHEMA = ROOT / "workflow/schemas/config.schema.json"
+
+
+def test_the_defaults_are_valid(config):
+    check_config(config, SCHEMA)
+
+
+def test_a_misspelt_key_is_named_with_the_nearest_valid_one(config):
+    config["fit_faces"]["identity_wieght"] = config["fit_faces"].pop("identity_weight")
+    with pytest.raises(InputError, match=r"config: fit_faces: unknown key 'identity_wieght'.*identity_weight"):
+        check_config(config, SCHEMA)
+
+
+def test_a_misspelt_section_is_named(config):
+    config["anotate_faces"] = {}
+    with pytest.raises(InputError, match=r"top level: unknown key 'anotate_faces'. Did you mean 'annotate_faces'"):
+        check_config(config, SCHEMA)
+
+
+def test_a_missing_key_is_named(config):
+    del config["datasets"]["sample"]["shards"]
+    with pytest.raises(InputError, match=r"datasets.sample: missing keys shards"):
+        check_config(config, SCHEMA)
+
+
+def test_a_value_out_of_range_is_explained(config):
+    config["datasets"]["sample"]["shards"] = 0
+    with pytest.raises(InputError, match=r"datasets.sample.shards: 0 is less than .* number of shards"):
+        check_config(config, SCHEMA)
+
+
+def test_a_dataset_names_a_model_that_exists(config):
+    config["datasets"]["sample"]["model"] = "sampel"
+    with pytest.raises(InputError, match="there is no model 'sampel'. Did you mean 'sample'"):
+        check_config(config, SCHEMA)

@@ -1,0 +1,94 @@
+"""What every rule promises, read from the rules themselves."""
+
+import re
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline import settings
+from pipeline.provenance import ROOT
+
+RULES = {
+    match["name"]: match["body"]
+    for path in (ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk")))
+    for match in re.finditer(
+        r"^ *rule (?P<name>\w+):\n(?P<body>(?: +.*\n|\n)+)", path.read_text(encoding="utf-8"), re.MULTILINE
+    )
+}
+JOBS = {name: body for name, body in RULES.items() if "script:" in body}
+
+
+def test_targets_stand():
+    promised = {"all", "annotated", "paired", "meshes", "speech", "dataset", "train", "evaluate"}
+    assert promised <= set(RULES)
+    assert len(JOBS) >= 8
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_every_job_declares_what_a_cluster_needs(name):
+    body = JOBS[name]
+    for directive in ("log:", "benchmark:", "threads:", "mem_mb=", "runtime=", "conda:", '"../scripts/stage.py"'):
+        assert directive in body, f"{name} lacks {directive}"
+    assert "code" in body or "**stage(" in body, f"{name} does not rerun when its code changes"
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_rule_is_named_like_its_stage(name):
+    assert (ROOT / f"pipeline/{name}.py").is_file()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "workflow/rules").glob("*.smk")), ids=lambda path: path.name)
+def test_no_logic_in_rules(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"^\s+(run|shell):\s*$", text, re.MULTILINE)
+
+
+def test_conda_environments_agree_with_the_pinned_requirements():
+    pinned = dict(
+        re.match(r"([\w.-]+)(?:\[\w+\])?==([\w.]+)", line).groups()
+        for name in ("build", "requirements", "no-deps")
+        for line in (ROOT / f"envs/{name}.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    )
+    named = {match for body in JOBS.values() for match in re.findall(r'"../../(envs/\w+\.yaml)"', body)}
+    assert named == {str(path.relative_to(ROOT)) for path in (ROOT / "envs").glob("*.yaml")}
+    for path in named:
+        for package, version in pip_pins(ROOT / path):
+            assert pinned[package] == version, f"{path}: {package}"
+
+
+def pip_pins(path: Path) -> list[tuple[str, str]]:
+    entries = yaml.safe_load(path.read_text())["dependencies"]
+    pip = next(entry["pip"] for entry in entries if isinstance(entry, dict))
+    return [tuple(line.split("==")) for line in pip]
+
+
+def test_schema_and_records_agree(config_schema):
+    """One says meaning, unit and range, the other the type; neither may know a key that the other does not."""
+    sections = {
+        "".join(part.title() for part in name.split("_")): section["properties"]
+        for name, section in config_schema["properties"].items()
+        if name not in ("results", "datasets", "models")
+    }
+    sections["BuildModels"] = config_schema["$defs"]["model"]["properties"]
+    sections["ListPhotos"] = {"dataset": {}, **config_schema["$defs"]["dataset"]["properties"]}
+    del sections["ListPhotos"]["model"]
+    records = {name: value for name, value in vars(settings).items() if is_dataclass(value)}
+    assert set(sections) | {"IndexDataset"} == set(records)
+    for name, properties in sections.items():
+        assert {field.name for field in fields(records[name])} == set(properties), name
+
+
+def test_the_schema_is_closed_and_explains_itself(config_schema):
+    def walk(node, place):
+        if isinstance(node, dict):
+            if "properties" in node:
+                assert node["additionalProperties"] is False, place
+                for key, child in node["properties"].items():
+                    assert "description" in child or "$ref" in child, f"{place}.{key}"
+            for key, child in node.items():
+                walk(child, f"{place}.{key}")
+
+    walk(config_schema, "schema")

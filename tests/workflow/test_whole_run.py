@@ -1,0 +1,142 @@
+"""The workflow from nothing to shards, on a tiny sample: what a user would see."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from bad_files import png_that_claims
+from PIL import Image
+from snakemake_run import TINY, digests, snakemake
+
+from pipeline.files import read_rejects, read_table
+from pipeline.shards import read_shard
+
+SHARD = "results/shards/annotated/sample/00001.h5"
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """A folder in which the whole workflow ran on two cores."""
+    folder = tmp_path_factory.mktemp("two_cores")
+    run = snakemake(folder)
+    assert run.returncode == 0, run.stdout
+    return folder
+
+
+def jobs(output: str) -> list[str]:
+    """The rules of a run or dry run, one entry a job."""
+    return re.findall(r"^(?:local)?rule (\w+):", output, re.MULTILINE)
+
+
+def test_no_photo_is_lost(finished):
+    listed = [row["id"] for path in sorted(finished.glob("results/listings/sample/*.csv")) for row in read_table(path)]
+    annotated = [
+        name
+        for path in sorted(finished.glob("results/shards/annotated/sample/*.h5"))
+        for name in read_shard(path, "annotated").text("id")
+    ]
+    rejected = [reject.id for reject in read_rejects(finished / "results/shards/rejects.csv")]
+    assert sorted(listed) == sorted(annotated + rejected)
+    assert len(annotated) >= 10
+    counted = json.loads((finished / "results/shards/dataset.json").read_text())["shards"]
+    assert sum(shard["items"] for shard in counted) == len(annotated)
+
+
+def test_nothing_is_left_to_do(finished):
+    assert "Nothing to be done" in snakemake(finished, "--dry-run").stdout
+
+
+def test_one_core_makes_the_same_bytes(finished, tmp_path):
+    run = snakemake(tmp_path, cores=1)
+    assert run.returncode == 0, run.stdout
+    assert digests(tmp_path) == digests(finished)
+
+
+@pytest.fixture
+def folder(finished, tmp_path) -> Path:
+    """A copy of the finished folder, to be changed."""
+    return Path(shutil.copytree(finished, tmp_path / "copy", copy_function=shutil.copy2))
+
+
+def test_a_shard_is_made_again_by_its_name(folder):
+    before = digests(folder)
+    (folder / SHARD).unlink()
+    run = snakemake(folder, SHARD)
+    assert run.returncode == 0, run.stdout
+    assert set(jobs(run.stdout)) == {"annotate_faces"}
+    assert digests(folder) == before
+
+
+def test_a_setting_reruns_the_stages_that_read_it(finished):
+    config = {**TINY, "annotate_faces": {"size_px": 64}}
+    plan = snakemake(finished, "--dry-run", config=config).stdout
+    assert set(jobs(plan)) == {"annotate_faces", "index_dataset", "all"}
+
+
+def test_bad_photos_become_rows_and_the_good_one_a_label(folder, bad_photos):
+    datasets = {"sample": None, "packaged": None, "mine": folder_dataset(bad_photos)}
+    run = snakemake(folder, "dataset", config={**TINY, "datasets": datasets})
+    assert run.returncode == 0, run.stdout
+    reasons = {row.id: row.reason for row in read_rejects(folder / "results/shards/rejects.csv")}
+    assert set(reasons) == {
+        f"mine/{name}" for name in ("truncated.jpg", "empty.jpg", "huge.png", "text.jpg", "no_face.png")
+    }
+    assert "60000" in reasons["mine/huge.png"] and "no face" in reasons["mine/no_face.png"]
+    assert read_shard(folder / "results/shards/annotated/mine/00001.h5", "annotated").text("id") == ["mine/face.png"]
+
+
+def folder_dataset(root: Path) -> dict:
+    return {"layout": "folder", "root": str(root), "model": "sample", "shards": 2, "shard_size": 6}
+
+
+def test_photos_added_at_the_end_move_no_other(folder, bad_photos):
+    datasets = {"sample": None, "packaged": None, "mine": folder_dataset(bad_photos)}
+    config = {**TINY, "datasets": datasets}
+    run = snakemake(folder, "annotated", config=config)
+    assert run.returncode == 0, run.stdout
+    shutil.copy(bad_photos / "no_face.png", bad_photos / "zz_late.png")
+    plan = snakemake(folder, "annotated", "--dry-run", config=config).stdout
+    assert set(re.findall(r"output: results/shards/annotated/mine/(\d+).h5", plan)) == {"00002"}
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"fit_faces": {"identity_wieght": 1}}, "unknown key 'identity_wieght'. Did you mean 'identity_weight'"),
+        ({"datasets": {"mine": folder_dataset(Path("/nowhere/at/all"))}}, "/nowhere/at/all"),
+        ({"datasets": {"mine": {**folder_dataset(Path("/")), "model": "lsfm"}}}, "there is no model 'lsfm'"),
+    ],
+)
+def test_a_wrong_configuration_stops_before_any_job(tmp_path, config, said):
+    run = snakemake(tmp_path, config=config)
+    assert run.returncode != 0
+    assert said in run.stdout
+    assert jobs(run.stdout) == []
+    assert not list(tmp_path.glob("results/**/*.h5"))
+
+
+def test_a_target_without_stages_says_so(tmp_path):
+    run = snakemake(tmp_path, "train")
+    assert run.returncode != 0
+    assert "'train' has no stages in this version" in run.stdout
+
+
+@pytest.fixture
+def bad_photos(tmp_path) -> Path:
+    """One photo with a face among five files that cannot be used."""
+    from skimage.data import astronaut
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.fromarray(astronaut()).save(folder / "face.png")
+    Image.fromarray(astronaut()).save(folder / "whole.jpg")
+    whole = (folder / "whole.jpg").read_bytes()
+    (folder / "whole.jpg").unlink()
+    (folder / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "text.jpg").write_text("a list of things to buy")
+    Image.new("RGB", (200, 200), (90, 120, 60)).save(folder / "no_face.png")
+    (folder / "huge.png").write_bytes(png_that_claims(60_000, 60_000))
+    return folder

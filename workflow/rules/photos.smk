@@ -1,0 +1,143 @@
+"""Photos to annotated shards: list, index, detect, fit, annotate."""
+
+if MADE:
+
+    rule list_photos:
+        input:
+            urls=rules.make_sample.output.urls,
+        output:
+            listings=all_shards(f"{RESULTS}/listings/{{dataset}}/{{shard}}.csv", MADE),
+        log:
+            log_of("list_photos"),
+        benchmark:
+            benchmark_of("list_photos")
+        conda:
+            "../../envs/photos.yaml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            **stage(
+                "list_photos", {"dataset": MADE[0], **listing_of(DATASETS[MADE[0]])}
+            ),
+        script:
+            "../scripts/stage.py"
+
+
+rule index_images:
+    input:
+        listing=f"{RESULTS}/listings/{{dataset}}/{{shard}}.csv",
+    output:
+        index=f"{RESULTS}/index/{{dataset}}/{{shard}}.csv",
+        rejects=f"{RESULTS}/index/{{dataset}}/{{shard}}.rejects.csv",
+    log:
+        log_of("index_images/{dataset}/{shard}"),
+    benchmark:
+        benchmark_of("index_images/{dataset}/{shard}")
+    conda:
+        "../../envs/photos.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        **stage("index_images"),
+    script:
+        "../scripts/stage.py"
+
+
+rule detect_landmarks:
+    input:
+        index=rules.index_images.output.index,
+    output:
+        landmarks=f"{RESULTS}/landmarks/{{dataset}}/{{shard}}.h5",
+        rejects=f"{RESULTS}/landmarks/{{dataset}}/{{shard}}.rejects.csv",
+    log:
+        log_of("detect_landmarks/{dataset}/{shard}"),
+    benchmark:
+        benchmark_of("detect_landmarks/{dataset}/{shard}")
+    conda:
+        "../../envs/photos.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        **stage("detect_landmarks"),
+    script:
+        "../scripts/stage.py"
+
+
+rule fit_faces:
+    input:
+        index=rules.index_images.output.index,
+        landmarks=rules.detect_landmarks.output.landmarks,
+        model=model_of,
+    output:
+        fits=f"{RESULTS}/fits/{{dataset}}/{{shard}}.h5",
+        rejects=f"{RESULTS}/fits/{{dataset}}/{{shard}}.rejects.csv",
+    log:
+        log_of("fit_faces/{dataset}/{shard}"),
+    benchmark:
+        benchmark_of("fit_faces/{dataset}/{shard}")
+    conda:
+        "../../envs/faces.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        **stage("fit_faces"),
+    script:
+        "../scripts/stage.py"
+
+
+rule annotate_faces:
+    input:
+        index=rules.index_images.output.index,
+        fits=rules.fit_faces.output.fits,
+        model=model_of,
+    output:
+        shard=f"{RESULTS}/shards/annotated/{{dataset}}/{{shard}}.h5",
+    log:
+        log_of("annotate_faces/{dataset}/{shard}"),
+    benchmark:
+        benchmark_of("annotate_faces/{dataset}/{shard}")
+    conda:
+        "../../envs/faces.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        **stage("annotate_faces"),
+    script:
+        "../scripts/stage.py"
+
+
+rule draw_contact_sheet:
+    input:
+        index=lambda wildcards: all_shards(
+            rules.index_images.output.index, [wildcards.dataset]
+        ),
+        fits=lambda wildcards: all_shards(
+            rules.fit_faces.output.fits, [wildcards.dataset]
+        ),
+        model=model_of,
+    output:
+        sheet=f"{RESULTS}/sheets/annotated/{{dataset}}.png",
+    log:
+        log_of("draw_contact_sheet/{dataset}"),
+    benchmark:
+        benchmark_of("draw_contact_sheet/{dataset}")
+    conda:
+        "../../envs/faces.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        **stage("draw_contact_sheet"),
+    script:
+        "../scripts/stage.py"
