@@ -1,6 +1,7 @@
 """Which actions a face makes together, and how strongly: coefficients of the expression basis."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64
@@ -70,7 +71,8 @@ def possible(strength: Float[np.ndarray, " k"], basis: Basis) -> Float32[np.ndar
     return kept.astype(np.float32)
 
 
-def _exclusive(names: Sequence[str]) -> list[tuple[int, int]]:
+@cache
+def _exclusive(names: tuple[str, ...]) -> list[tuple[int, int]]:
     """EXCLUSIVE as indices of components; an action of one side excludes none of the other side's."""
     return [
         (i, j)

@@ -68,11 +68,8 @@ def hair_shell(
     fullness = np.minimum(1, (1 - down) / thins_over) * (1 - np.exp(-down / 0.03))
     # at its border the shell sinks below the skin; long hair stands off the ears
     relief = (1.0 + 3.5 * style.curl) * locks
-    swell = (
-        (style.thickness + relief) * fullness
-        - SUNK_MM * (1 - fullness)
-        + OFF_EARS_MM * hangs * _ramp(60.0, 10.0, height)
-    )
+    off_ears = OFF_EARS_MM * hangs * _ramp(60.0, 10.0, height)
+    swell = (style.thickness + relief) * fullness - SUNK_MM * (1 - fullness) + off_ears
     x = (SKULL_AXES[0] * radius + swell) * np.sin(azimuth)
     z = SKULL_CENTRE[2] + (SKULL_AXES[2] * radius + swell) * np.cos(azimuth)
     y = height + swell * np.maximum(above, 0)

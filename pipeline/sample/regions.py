@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from models3d.landmarks import LEFT_EYE, RIGHT_EYE
 from pipeline.sample.heads import Head
 
 EDGE_MM, SOFT_MM = 0.8, 3.5
@@ -56,9 +57,7 @@ def find_regions(head: Head, generator: np.random.Generator) -> Regions:
     return Regions(
         **masks,
         blush=skin.diffuse(np.minimum(blush, 1)[:, None], SOFT_MM)[:, 0],
-        sockets=np.minimum(
-            1, sum(_spot(vertices, points[ids].mean(0), 11.0) for ids in (slice(36, 42), slice(42, 48)))
-        ),
+        sockets=np.minimum(1, sum(_spot(vertices, points[eye].mean(0), 11.0) for eye in (RIGHT_EYE, LEFT_EYE))),
         lashes=_lashes(head),
         freckles=np.minimum(1, sum(_spot(vertices, c, r) for c, r in zip(freckled, (20.0, 20.0, 14.0), strict=True))),
         creases=_creases(head),
@@ -114,10 +113,8 @@ def _facial_hair(
     beard = _fall(y, upper_edge, 9.0) * _fall(-y, -throat, 14.0) * _fall(-z, -8.0, 14.0)
     beard = beard * (1 - 0.9 * _fall(np.abs(y - mouth[1] + 12), 3.0, 4.0) * ((x > 7) & (x < 14)))
     nose = points[33]
-    moustache = (
-        _fall(y, nose[1] - 4.5, 5.0) * _fall(-y, -(mouth[1] - 3), 4.0) * _fall(x, 27.0, 9.0) * _fall(-z, -75.0, 6.0)
-    )
-    return beard, moustache
+    below_nose, above_mouth = _fall(y, nose[1] - 4.5, 5.0), _fall(-y, 3 - mouth[1], 4.0)
+    return beard, below_nose * above_mouth * _fall(x, 27.0, 9.0) * _fall(-z, -75.0, 6.0)
 
 
 def _scalp(vertices: Float64[np.ndarray, "t 3"]) -> Float64[np.ndarray, " t"]:

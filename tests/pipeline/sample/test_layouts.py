@@ -34,10 +34,10 @@ def test_lsfm_has_the_fields_of_the_release(population, lsfm):
 
 def test_lsfm_comes_back_through_the_reader(population, lsfm):
     model, made = read_lsfm(lsfm / "all_all_all.mat", lsfm / "landmarks.json"), population.model
-    assert model.mean_mm == pytest.approx(made.mean_mm, abs=1e-4)
+    assert np.abs(model.mean_mm - made.mean_mm).max() < 1e-4
     assert np.array_equal(model.triangles, made.triangles)
     assert np.array_equal(model.landmarks, made.landmarks)
-    assert model.identity.components == pytest.approx(made.identity.components, abs=1e-6)
+    assert np.abs(model.identity.components - made.identity.components).max() < 1e-6
     assert model.identity.sigmas_mm == pytest.approx(made.identity.sigmas_mm, rel=1e-5)
 
 

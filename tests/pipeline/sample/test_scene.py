@@ -27,7 +27,7 @@ def test_the_face_is_in_the_picture_at_the_size_asked_for(scenes):
     for scene in scenes:
         top, middle, bottom = project(scene.camera, ends)
         assert np.abs(middle - 32).max() < 12
-        assert 0.24 < np.linalg.norm(bottom - top) / 64 < 0.56
+        assert 0.24 < np.linalg.norm(bottom - top) / 64 < 0.6
 
 
 def test_light_is_positive_and_lamps_have_directions(scenes):

@@ -21,7 +21,7 @@ def dressed(population):
 
 def test_the_wear_of_the_mean_head_is_where_it_was_made(population, dressed):
     head = population.head
-    assert worn(dressed, head, head.vertices, AT_REST) == pytest.approx(dressed.vertices, abs=1e-3)
+    assert np.abs(worn(dressed, head, head.vertices, AT_REST) - dressed.vertices).max() < 1e-3
     count = len(head.vertices) + len(dressed.vertices)
     assert dressed.triangles.max() == count - 1 and dressed.triangles.min() >= 0
     assert all(len(field) == len(dressed.vertices) for field in dressed.surface)
@@ -40,7 +40,7 @@ def test_the_trunk_turns_under_the_head(population, dressed):
     head = population.head
     turned = worn(dressed, head, head.vertices, Rotation.from_euler("y", 30, degrees=True))
     still = dressed.trunk == 0
-    assert turned[still] == pytest.approx(dressed.vertices[still], abs=1e-3)
+    assert np.abs(turned[still] - dressed.vertices[still]).max() < 1e-3
     shoulder = dressed.vertices[:, 0].argmax()
     assert turned[shoulder, 2] < dressed.vertices[shoulder, 2] - 50
 
