@@ -18,7 +18,7 @@ class Similarity(NamedTuple):
 
 
 def similarity(
-    source: Float[np.ndarray, "*batch n d"], target: Float[np.ndarray, "*batch n d"], scaled: bool = True
+    source: Float[np.ndarray, "*batch n d"], target: Float[np.ndarray, "*#batch n d"], scaled: bool = True
 ) -> Similarity:
     """The similarity that brings `source` closest to `target`: min sum_i |s R x_i + t - y_i|^2.
 
@@ -27,18 +27,29 @@ def similarity(
     Raises UnusableDatum if the points of a source all coincide: it has no scale and no direction.
     """
     source, target = source.astype(np.float64), target.astype(np.float64)
-    source_mean, target_mean = source.mean(-2, keepdims=True), target.mean(-2, keepdims=True)
-    source, target = source - source_mean, target - target_mean
-    variance = np.square(source).sum((-2, -1))
+    source_mean, target_mean = source.mean(-2), target.mean(-2)
+    source, target = source - source_mean[..., None, :], target - target_mean[..., None, :]
+    variance = np.asarray(np.square(source).sum((-2, -1)))
+    return from_moments(np.swapaxes(target, -2, -1) @ source, variance, source_mean, target_mean, scaled)
+
+
+def from_moments(
+    covariance: Float[np.ndarray, "*batch d d"],
+    variance: Float[np.ndarray, "*batch"],
+    source_mean: Float[np.ndarray, "*batch d"],
+    target_mean: Float[np.ndarray, "*#batch d"],
+    scaled: bool = True,
+) -> Similarity:
+    """`similarity` of sets whose sums are known: sum_i y_i x_i' and sum_i |x_i|^2 about the means."""
     if not np.all(variance > 0):
         raise UnusableDatum("points that all coincide cannot be aligned")
-    u, singular, vt = np.linalg.svd(np.swapaxes(target, -2, -1) @ source)
+    u, singular, vt = np.linalg.svd(covariance)
     signs = np.ones_like(singular)
     signs[..., -1] = np.sign(np.linalg.det(u) * np.linalg.det(vt))
     rotation = (u * signs[..., None, :]) @ vt
     scale = (singular * signs).sum(-1) / variance if scaled else np.ones_like(variance)
-    moved_mean = scale[..., None, None] * source_mean @ np.swapaxes(rotation, -2, -1)
-    return Similarity(scale, rotation, (target_mean - moved_mean)[..., 0, :])
+    moved_mean = scale[..., None] * (rotation @ source_mean[..., None])[..., 0]
+    return Similarity(scale, rotation, target_mean - moved_mean)
 
 
 def apply(motion: Similarity, points: Float[np.ndarray, "*batch n d"]) -> Float[np.ndarray, "*batch n d"]:

@@ -1,0 +1,117 @@
+"""The rows that stand for meshes before there is a cache: a 4DFAB-like manifest, and the listing of a shard."""
+
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from models3d.errors import InputError
+from pipeline.files import read_table
+
+MANIFEST_COLUMNS = ("subject", "session", "sequence", "frame", "mesh", "texture", "neutral_mesh")
+"""The last two may be empty in a row."""
+LANDMARK_SUFFIXES = (".ljson", ".pts")
+
+
+class MeshRow(NamedTuple):
+    """A mesh that a manifest names, whether it is there or not."""
+
+    id: str
+    """`<dataset>/<path below the manifest's folder>`."""
+    subject: str
+    session: str
+    sequence: str
+    frame: int
+    mesh: str
+    """Path of the mesh, like those of the next two."""
+    texture: str
+    """The session's: colours a vertex (.npy) or an image; empty: the session's first mesh brings its colours."""
+    neutral_mesh: str
+    """The neutral face of its sequence, or empty."""
+    stamp: str
+    """Sizes and times of the files, so that a listing changes with them; empty if the workflow made them."""
+
+    @property
+    def session_key(self) -> tuple[str, str]:
+        """What light, texture and camera belong to."""
+        return self.subject, self.session
+
+    def id_of(self, path: str) -> str:
+        """The id that a file named by this row has of its own."""
+        dataset, _, below = self.id.partition("/")
+        return f"{dataset}/{path.removeprefix(self.mesh.removesuffix(below))}"
+
+
+def read_mesh_rows(path: Path) -> list[MeshRow]:
+    """The rows of a listing."""
+    rows = [MeshRow(**row) for row in read_table(path)]  # type: ignore[arg-type]
+    return [row._replace(frame=int(row.frame)) for row in rows]
+
+
+def read_manifest(dataset: str, manifest: str) -> list[MeshRow]:
+    """The rows of a manifest, in its order, without stamps. No mesh is opened.
+
+    Raises InputError, with the line, for another set of columns, a row that is not whole, a frame that is no number,
+    a path that leads out of the manifest's folder, a mesh listed twice, or a session with two textures.
+    """
+    if not os.path.isfile(manifest):
+        remedy = f"write one: a CSV with {', '.join(MANIFEST_COLUMNS)}"
+        raise InputError(manifest, "there is no such manifest", remedy)
+    rows: dict[str, MeshRow] = {}
+    textures: dict[tuple[str, str], str] = {}
+    for line, cells in _cells(manifest):
+        place = f"{manifest}, line {line}"
+        row = _row(dataset, manifest, place, cells)
+        if row.id in rows:
+            raise InputError(place, f"'{cells['mesh']}' stands there twice", "list each mesh once")
+        if textures.setdefault(row.session_key, row.texture) != row.texture:
+            problem = f"session '{row.session}' of subject '{row.subject}' has a second texture, '{cells['texture']}'"
+            raise InputError(place, problem, "name one texture a session, in all its rows")
+        rows[row.id] = row
+    if not rows:
+        raise InputError(manifest, "lists no mesh", "give it a row for every mesh")
+    return list(rows.values())
+
+
+def _row(dataset: str, manifest: str, place: str, cells: dict[str, str]) -> MeshRow:
+    """One line of the manifest, with its paths made usable."""
+    empty = [name for name in ("subject", "session", "sequence", "frame", "mesh") if not cells[name]]
+    if empty:
+        raise InputError(place, f"no {', '.join(empty)}", "only texture and neutral_mesh may be empty")
+    if not cells["frame"].isdecimal():
+        raise InputError(place, f"frame '{cells['frame']}' is no number", "count frames as 0, 1, 2, ...")
+    folder = os.path.dirname(manifest)
+    below = {name: _below(folder, place, cells[name]) for name in ("mesh", "texture", "neutral_mesh")}
+    paths = {name: path and os.path.join(folder, path) for name, path in below.items()}
+    named = {name: cells[name] for name in ("subject", "session", "sequence")}
+    return MeshRow(f"{dataset}/{below['mesh']}", **named, frame=int(cells["frame"]), **paths, stamp="")
+
+
+def _below(folder: str, place: str, path: str) -> str:
+    """A path in its shortest form; it may not leave the manifest's folder. Empty stays empty."""
+    if not path:
+        return ""
+    name = os.path.normpath(path)
+    if os.path.isabs(name) or name.split("/")[0] in ("..", ".") or "\0" in name:
+        remedy = "give paths of files below the manifest's folder, relative to it"
+        raise InputError(place, f"'{path}' is not below {folder or '.'}", remedy)
+    return name
+
+
+def _cells(manifest: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Lines as dictionaries, with their numbers."""
+    try:
+        with open(manifest, newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            if sorted(reader.fieldnames or ()) != sorted(MANIFEST_COLUMNS):
+                found = ", ".join(reader.fieldnames or ()) or "missing"
+                remedy = f"give it the columns {', '.join(MANIFEST_COLUMNS)}"
+                raise InputError(manifest, f"its columns are {found}", remedy)
+            for cells in reader:
+                if None in cells or None in cells.values():
+                    place = f"{manifest}, line {reader.line_num}"
+                    raise InputError(place, "not one value a column", "give each mesh a whole row")
+                yield reader.line_num, cells
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(manifest, f"not a CSV in UTF-8 ({error})", "save it as one") from error
