@@ -8,7 +8,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:  ## what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
+	@grep -E '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
 
 setup: .venv/.complete  ## make .venv from the pinned requirements
 
@@ -34,6 +34,9 @@ test: setup  ## the test suite
 
 bench: setup  ## compare with peers; prints tables
 	$(BIN)/python -m pytest tests/benchmarks -s -m benchmark
+
+bench-%: setup  ## one folder of tests/benchmarks
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest tests/benchmarks/$* -s -m benchmark
 
 lint: setup  ## ruff, snakefmt, mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

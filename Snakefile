@@ -19,6 +19,8 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/photos.smk"
+include: "workflow/rules/paired.smk"
+include: "workflow/rules/meshes.smk"
 include: "workflow/rules/dataset.smk"
 
 
@@ -26,6 +28,14 @@ rule all:
     input:
         rules.index_dataset.output,
         expand(rules.draw_contact_sheet.output.sheet, dataset=DATASETS),
+        expand(
+            [
+                rules.draw_expression_sheet.output.sheet,
+                rules.draw_sliders.output.sheet,
+            ],
+            dataset=DATASETS,
+        ),
+        expand(rules.draw_components.output.sheet, model=EXPRESSION_MODELS),
 
 
 rule annotated:
@@ -38,14 +48,24 @@ rule dataset:
         rules.index_dataset.output,
 
 
+rule validate:
+    input:
+        rules.validate_shards.output,
+
+
+rule joined:
+    input:
+        all_joined(),
+
+
 rule paired:
     input:
-        not_built_yet("paired"),
+        all_shards(rules.render_pairs.output.shard),
 
 
 rule meshes:
     input:
-        not_built_yet("meshes"),
+        mesh_shards(rules.render_meshes.output.shard),
 
 
 rule speech:

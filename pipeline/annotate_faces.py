@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from models3d.errors import InputError
-from models3d.face_model import Basis
 from models3d.readers.native import read_native
 from pipeline.crops import canonical_landmarks_px, crop_matrix, cut
 from pipeline.files import Paths
+from pipeline.fit_checks import check_model, check_range
 from pipeline.images import read_indexed
 from pipeline.photo_tables import Photo, read_index
 from pipeline.provenance import provenance
@@ -28,8 +27,7 @@ def run(inputs: Paths, outputs: Paths, settings: AnnotateFaces) -> None:
     Raises InputError if the fits are of another model, or a component can leave the range.
     """
     model, fits = read_native(inputs["model"]), read_shard(inputs["fits"], "fits")
-    if fits.attributes["model_digest"] != model.digest:
-        raise InputError(inputs["fits"], "was fitted with another model", "delete it and run the workflow again")
+    check_model(fits, model, inputs["fits"])
     check_range(model.name, model.expression, settings.range_sigma)
     canonical_px = canonical_landmarks_px(model, settings.size_px, settings.face_scale)
     crops = [crop_matrix(points, canonical_px) for points in fits["landmarks_px"]]
@@ -48,19 +46,6 @@ def run(inputs: Paths, outputs: Paths, settings: AnnotateFaces) -> None:
     )
     images = cut_photos(fits.text("id"), read_index(inputs["index"]), crops, settings.size_px)
     write_shard(outputs["shard"], "annotated", arrays(fits, images, crops, settings.range_sigma), attributes)
-
-
-def check_range(model: str, expression: Basis, range_sigma: float) -> None:
-    """Raise InputError unless every coefficient within its bounds gives a parameter within [-1, 1]."""
-    reach = np.abs(expression.bounds).max(1)
-    if (reach > range_sigma).any():
-        worst = int(reach.argmax())
-        raise InputError(
-            f"model {model}",
-            f"its component {expression.names[worst]} reaches {reach[worst]:.3g} standard deviations, "
-            f"the range of the parameters is {range_sigma:.3g}",
-            f"set annotate_faces.range_sigma to {reach[worst]:.3g} or more",
-        )
 
 
 def cut_photos(ids: Sequence[str], photos: Sequence[Photo], crops: Sequence[np.ndarray], size_px: int) -> np.ndarray:

@@ -9,24 +9,29 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from models3d.errors import InputError
 
+REFERENCES = (
+    ("datasets", "model", "models"),
+    ("mesh_datasets", "model", "models"),
+    ("expression_models", "meshes", "mesh_datasets"),
+)
+"""Section, the key of its entries that is a name, and the section that it must stand in."""
+
 
 def check_config(config: dict, schema_path: Path) -> None:
     """Raise InputError for the first key or value that the schema does not admit.
 
     A misspelt key is named together with the nearest valid one; nothing has run by then. Beyond the
-    schema, each dataset's model must be among the models.
+    schema, what an entry refers to by name (REFERENCES) must be there.
     """
     schema = json.loads(schema_path.read_text(encoding="utf-8"))
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: _place(error.absolute_path))
     for error in map(_innermost, errors):
         raise InputError(_place(error.absolute_path), *_explain(error))
-    for name, dataset in config["datasets"].items():
-        if dataset and dataset["model"] not in config["models"]:
-            raise InputError(
-                f"config: datasets.{name}.model",
-                f"there is no model '{dataset['model']}'",
-                nearest(dataset["model"], config["models"]),
-            )
+    for section, key, known in REFERENCES:
+        for name, entry in config[section].items():
+            if entry and entry[key] not in config[known]:
+                problem = f"there is no '{entry[key]}' among the {known}"
+                raise InputError(f"config: {section}.{name}.{key}", problem, nearest(entry[key], config[known]))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

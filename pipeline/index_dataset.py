@@ -50,13 +50,14 @@ def describe_shard(path: Path, shard: Shard) -> dict[str, object]:
 def label_statistics(kind: str, shards: list[Shard]) -> list[dict[str, object]]:
     """Mean and standard deviation of `params`, a row for every set of components that occurs.
 
+    Every image counts, so a pair's item as often as it has variants.
     Datasets fitted with different models have different components, and are never averaged together.
     """
     groups: dict[tuple[str, ...], list[np.ndarray]] = {}
     for shard in shards:
         if shard.kind == kind:
             names: tuple[str, ...] = tuple(shard.attributes["component_names"])  # type: ignore[arg-type]
-            groups.setdefault(names, []).append(np.asarray(shard["params"], np.float64))
+            groups.setdefault(names, []).append(np.asarray(shard["params"], np.float64).reshape(-1, len(names)))
     rows: list[dict[str, object]] = []
     for names, parts in groups.items():
         params = np.concatenate(parts)

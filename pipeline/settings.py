@@ -110,3 +110,139 @@ class DrawContactSheet:
 @dataclass(frozen=True)
 class IndexDataset:
     """Nothing to set: what the dataset holds follows from the shards."""
+
+
+@dataclass(frozen=True)
+class ListMeshes:
+    """One of `mesh_datasets` in the configuration's schema, and its name."""
+
+    dataset: str
+    manifest: str
+    shards: int
+    sessions_per_shard: int
+    test_share: float
+
+
+@dataclass(frozen=True)
+class IndexMeshes:
+    """See `index_meshes` in the configuration's schema, and `mesh_datasets` for the unit."""
+
+    unit_mm: float
+    max_texture_pixels: int
+    max_reject_rate: float
+
+
+@dataclass(frozen=True)
+class RegisterMeshes:
+    """See `register_meshes` in the configuration's schema, and `mesh_datasets` for the unit."""
+
+    unit_mm: float
+    coarse_triangles: int
+    max_scan_vertices: int
+    max_mean_mm: float
+    max_landmark_mm: float
+    max_texture_pixels: int
+    max_reject_rate: float
+
+
+@dataclass(frozen=True)
+class DrawComponents:
+    """See `draw_components` in the configuration's schema."""
+
+    steps: int
+    tile_px: int
+
+
+@dataclass(frozen=True)
+class RenderMeshes:
+    """See `render_meshes` in the configuration's schema."""
+
+    seed: int
+    images_per_session: int
+    size_px: int
+    face_scale: float
+    range_sigma: float
+
+
+@dataclass(frozen=True)
+class BuildExpressionModel:
+    """See `build_expression_model` in the configuration's schema."""
+
+    seed: int
+    method: str
+    components: int
+    one_sided: bool
+    sparsity: float
+    support: tuple[float, float]
+    sigma_over: str
+    rank: int
+    tolerance: float
+    max_rounds: int
+
+
+@dataclass(frozen=True)
+class ProjectMeshes:
+    """See `project_meshes` in the configuration's schema."""
+
+    method: str
+    scaled: bool
+    batch: int
+    max_residual_mm: float
+    max_reject_rate: float
+
+
+@dataclass(frozen=True)
+class SelectFaces:
+    """See `select_faces` in the configuration's schema."""
+
+    faces: int
+
+
+@dataclass(frozen=True)
+class RenderPairs:
+    """See `render_pairs` in the configuration's schema; the first three are those of `annotate_faces`."""
+
+    size_px: int
+    face_scale: float
+    range_sigma: float
+    seed: int
+    expressions: int
+    distribution: str
+    spread: float
+    max_invented: float
+    max_invented_eye: float
+    max_folded: float
+    max_draws: int
+    backend: str
+    max_reject_rate: float
+
+
+@dataclass(frozen=True)
+class DrawExpressionSheet:
+    """See `draw_expression_sheet` in the configuration's schema."""
+
+    faces: int
+    columns: int
+
+
+@dataclass(frozen=True)
+class DrawSliders:
+    """See `draw_sliders` in the configuration's schema; `size_px` and `face_scale` are those of `annotate_faces`."""
+
+    size_px: int
+    face_scale: float
+    faces: int
+    sliders: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class JoinShards:
+    """Which kind of shard is joined: the rule's own wildcard, no setting."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class ValidateShards:
+    """Nothing to set: every promise is kept or not."""

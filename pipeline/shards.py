@@ -8,8 +8,9 @@ import hashlib
 import json
 import mmap
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,11 @@ from models3d.errors import InputError
 from pipeline.files import whole_file
 
 SCHEMA_VERSION = 1
-_FILE_OPTIONS = {"libver": ("v110", "v110"), "alignment_threshold": 4096, "alignment_interval": 4096}
+FILE_OPTIONS = {"libver": ("v110", "v110"), "alignment_threshold": 4096, "alignment_interval": 4096}
 """Arrays larger than a page of memory start at one, so that what maps them touches no page too many."""
+
+MOST_UNHASHED = 4
+"""Items that may be written before they are hashed: more would fill the memory, none would make each wait."""
 
 SIZES = {"two": 2, "three": 3, "camera": len(CAMERA_FIELDS), "landmarks": 68}
 """Axes whose length is the same in every shard; an axis named otherwise has one length per file."""
@@ -168,13 +172,13 @@ class ShardWriter:
     def __init__(self, path: Path, temporary: Path, kind: str, streamed: Mapping[str, tuple[int, ...]]) -> None:
         self._path, self._temporary, self._kind = path, temporary, kind
         self._hasher = ThreadPoolExecutor(1)  # hashlib releases the interpreter's lock: hashing overlaps writing
-        self._file = h5py.File(temporary, "w", **_FILE_OPTIONS)
+        self._file = h5py.File(temporary, "w", **FILE_OPTIONS)
         self._streams = {
             name: _Stream(self._file, name, np.dtype(LAYOUTS[kind][name][0]), shape) for name, shape in streamed.items()
         }
 
     def append(self, name: str, item: np.ndarray) -> None:
-        """Add the next item of a streamed array."""
+        """Add the next item of a streamed array. It is hashed in passing, so it must not change afterwards."""
         self._streams[name].write(np.ascontiguousarray(item[None]), self._hasher)
 
     def finish(self, arrays: Mapping[str, object], attributes: Mapping[str, object]) -> str:
@@ -194,8 +198,7 @@ class ShardWriter:
         digest = _combined({name: stream.digest for name, stream in self._streams.items()})
         described = {**attributes, "schema_version": SCHEMA_VERSION, "kind": self._kind, "content_digest": digest}
         for name in sorted(described):
-            value = described[name]
-            self._file.attrs[name] = value if isinstance(value, str | int | float) else json.dumps(value)
+            self._file.attrs[name] = stated(described[name])
         return digest
 
     def close(self) -> None:
@@ -210,7 +213,7 @@ class ShardWriter:
         came = {name: content(stream.dataset)[: stream.count] for name, stream in self._streams.items()}
         self._file.close()
         self._temporary.unlink()  # the mapping keeps what it needs
-        self._file = h5py.File(self._temporary, "w", **_FILE_OPTIONS)
+        self._file = h5py.File(self._temporary, "w", **FILE_OPTIONS)
         for name, rows in came.items():
             self._streams[name] = _Stream(self._file, name, rows.dtype, rows.shape)
             self._streams[name].write(rows, self._hasher)
@@ -228,6 +231,7 @@ class _Stream:
         )
         self.count = 0
         self._sha = hashlib.sha256()
+        self._hashing: deque[Future[None]] = deque()
         self._descriptor = file.id.get_vfd_handle()
 
     @property
@@ -241,6 +245,8 @@ class _Stream:
 
     @property
     def digest(self) -> str:
+        while self._hashing:
+            self._hashing.popleft().result()
         return f"{self.dataset.dtype.str} {self.dataset.shape} {self._sha.hexdigest()}"
 
     def write(self, rows: np.ndarray, hasher: ThreadPoolExecutor) -> None:
@@ -253,12 +259,13 @@ class _Stream:
             )
         if rows.size:
             content = rows.reshape(-1).view(np.uint8).data
-            hashed = hasher.submit(self._sha.update, content)
+            self._hashing.append(hasher.submit(self._sha.update, content))
+            if len(self._hashing) > MOST_UNHASHED:
+                self._hashing.popleft().result()
             place = self.dataset.id.get_offset() + self.count * rows[0].nbytes
             while content:
                 written = os.pwrite(self._descriptor, content, place)
                 content, place = content[written:], place + written
-            hashed.result()
         self.count += len(rows)
 
 
@@ -335,6 +342,11 @@ def _as_stored(value: object) -> np.ndarray:
         return np.ascontiguousarray(value)
     encoded = [str(item).encode() for item in value]  # type: ignore[attr-defined]
     return np.array(encoded, dtype=f"S{max(map(len, encoded), default=1) or 1}")
+
+
+def stated(value: object) -> str | int | float:
+    """A value as an HDF5 attribute holds it: what is no string or number as JSON."""
+    return value if isinstance(value, str | int | float) else json.dumps(value)
 
 
 def _attribute(value: object) -> object:

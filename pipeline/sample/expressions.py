@@ -42,8 +42,7 @@ def draw_expression(generator: np.random.Generator, basis: Basis) -> Float32[np.
     if kind == 1:
         strength = draw_prototype(generator, basis)
     elif kind == 2:
-        chosen = generator.choice(len(basis), generator.integers(1, 5), replace=False)
-        strength[chosen] = generator.uniform(0.8, 2.8, len(chosen))
+        strength = draw_few(generator, basis)
     elif kind == 3:
         strength = np.abs(generator.normal(0, 0.8, len(basis)))
     return possible(strength + generator.normal(0, 0.12, len(basis)), basis)
@@ -55,6 +54,14 @@ def draw_prototype(generator: np.random.Generator, basis: Basis) -> Float64[np.n
     name = generator.choice(list(PROTOTYPES), p=likely / likely.sum())
     strength = coefficients(PROTOTYPES[name], basis.names)
     return strength * generator.uniform(0.6, 1.2) * generator.uniform(0.75, 1.2, len(basis))
+
+
+def draw_few(generator: np.random.Generator, basis: Basis) -> Float64[np.ndarray, " k"]:
+    """One to four actions at random."""
+    strength = np.zeros(len(basis))
+    chosen = generator.choice(len(basis), generator.integers(1, 5), replace=False)
+    strength[chosen] = generator.uniform(0.8, 2.8, len(chosen))
+    return strength
 
 
 def coefficients(actions: Mapping[str, float], names: Sequence[str]) -> Float64[np.ndarray, " k"]:
@@ -93,8 +100,11 @@ def _side(name: str) -> str:
 
 
 def sequence(generator: np.random.Generator, basis: Basis, frames: int) -> Float32[np.ndarray, "frames k"]:
-    """Coefficients of a clip that goes neutral - apex - neutral; its actions do not all peak at the same frame."""
-    apex = possible(draw_prototype(generator, basis), basis)
+    """Coefficients of a clip that goes neutral - apex - neutral; its few actions do not all peak at the same frame.
+
+    Expressions of emotion would not do: actions that always come together cannot be told apart.
+    """
+    apex = possible(draw_few(generator, basis), basis)
     time = np.linspace(0, 1, frames)[:, None]
     peak = generator.uniform(0.4, 0.6, len(basis))
     phase = np.where(time < peak, time / (2 * peak), 0.5 + (time - peak) / (2 * (1 - peak)))

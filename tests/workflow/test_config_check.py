@@ -37,5 +37,5 @@ def test_a_value_out_of_range_is_explained(config):
 
 def test_a_dataset_names_a_model_that_exists(config):
     config["datasets"]["sample"]["model"] = "sampel"
-    with pytest.raises(InputError, match="there is no model 'sampel'. Did you mean 'sample'"):
+    with pytest.raises(InputError, match="there is no 'sampel' among the models. Did you mean 'sample'"):
         check_config(config, SCHEMA)

@@ -21,7 +21,7 @@ JOBS = {name: body for name, body in RULES.items() if "script:" in body}
 
 
 def test_targets_stand():
-    promised = {"all", "annotated", "paired", "meshes", "speech", "dataset", "train", "evaluate"}
+    promised = {"all", "annotated", "paired", "meshes", "speech", "dataset", "joined", "validate", "train", "evaluate"}
     assert promised <= set(RULES)
     assert len(JOBS) >= 8
 
@@ -67,18 +67,30 @@ def pip_pins(path: Path) -> list[tuple[str, str]]:
 
 def test_schema_and_records_agree(config_schema):
     """One says meaning, unit and range, the other the type; neither may know a key that the other does not."""
+    definitions = {name: entry["properties"] for name, entry in config_schema["$defs"].items()}
     sections = {
         "".join(part.title() for part in name.split("_")): section["properties"]
         for name, section in config_schema["properties"].items()
-        if name not in ("results", "datasets", "models")
+        if "properties" in section
     }
-    sections["BuildModels"] = config_schema["$defs"]["model"]["properties"]
-    sections["ListPhotos"] = {"dataset": {}, **config_schema["$defs"]["dataset"]["properties"]}
-    del sections["ListPhotos"]["model"]
+    sections["BuildModels"] = definitions["model"]
+    sections["ListPhotos"] = without(definitions["dataset"] | {"dataset": {}}, "model")
+    sections["ListMeshes"] = without(definitions["mesh_dataset"] | {"dataset": {}}, "registered", "unit_mm", "model")
+    sections["BuildExpressionModel"] |= without(definitions["expression_model"], "meshes")
+    for name in ("RenderPairs", "RenderMeshes"):
+        sections[name] |= sections["AnnotateFaces"]
+    sections["DrawSliders"] |= without(sections["AnnotateFaces"], "range_sigma")
+    sections["JoinShards"] = {"kind": {}}
+    for name in ("IndexMeshes", "RegisterMeshes"):
+        sections[name]["unit_mm"] = definitions["mesh_dataset"]["unit_mm"]
     records = {name: value for name, value in vars(settings).items() if is_dataclass(value)}
-    assert set(sections) | {"IndexDataset"} == set(records)
+    assert set(sections) | {"IndexDataset", "ValidateShards"} == set(records)
     for name, properties in sections.items():
         assert {field.name for field in fields(records[name])} == set(properties), name
+
+
+def without(properties: dict, *names: str) -> dict:
+    return {name: value for name, value in properties.items() if name not in names}
 
 
 def test_the_schema_is_closed_and_explains_itself(config_schema):

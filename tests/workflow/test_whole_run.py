@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from bad_files import png_that_claims
 from PIL import Image
@@ -13,6 +14,7 @@ from snakemake_run import TINY, digests, snakemake
 from pipeline.files import read_rejects, read_table
 from pipeline.shards import read_shard
 
+NO_MODELS = {"sample_sparse": None, "sample_pca": None}
 SHARD = "results/shards/annotated/sample/00001.h5"
 
 
@@ -41,7 +43,24 @@ def test_no_photo_is_lost(finished):
     assert sorted(listed) == sorted(annotated + rejected)
     assert len(annotated) >= 10
     counted = json.loads((finished / "results/shards/dataset.json").read_text())["shards"]
-    assert sum(shard["items"] for shard in counted) == len(annotated)
+    assert sum(shard["items"] for shard in counted if shard["kind"] == "annotated") == len(annotated)
+
+
+def test_meshes_become_images_with_their_parameters(finished):
+    shard = read_shard(finished / "results/shards/meshes/sample/00001.h5", "meshes")
+    truth = read_shard(finished / "results/sample/truth.h5", "truth")
+    row_of = {f"sample/{path}": row for row, path in enumerate(truth.text("mesh"))}
+    rows = [row_of[name] for name in shard.text("id")]
+    assert len(rows) == 3 and shard["images"].shape == (3, 128, 128, 3)
+    np.testing.assert_allclose(shard["params"] * shard.attributes["range"], truth["mesh_expression"][rows], atol=1e-3)
+    assert (finished / "results/expression_models/sample_pca.h5").is_file()
+    assert (finished / "results/sheets/components/sample_pca.png").is_file()
+
+
+def test_raw_scans_are_registered_instead(finished):
+    raw = {**TINY, "mesh_datasets": {"sample": {"registered": False, "shards": 1, "sessions_per_shard": 1}}}
+    plan = jobs(snakemake(finished, "meshes", "--dry-run", config=raw).stdout)
+    assert "register_meshes" in plan and "index_meshes" not in plan
 
 
 def test_nothing_is_left_to_do(finished):
@@ -72,12 +91,14 @@ def test_a_shard_is_made_again_by_its_name(folder):
 def test_a_setting_reruns_the_stages_that_read_it(finished):
     config = {**TINY, "annotate_faces": {"size_px": 64}}
     plan = snakemake(finished, "--dry-run", config=config).stdout
-    assert set(jobs(plan)) == {"annotate_faces", "index_dataset", "all"}
+    read_it = {"annotate_faces", "render_pairs", "draw_sliders", "render_meshes"}
+    assert set(jobs(plan)) == read_it | {"draw_expression_sheet", "index_dataset", "all"}
 
 
 def test_bad_photos_become_rows_and_the_good_one_a_label(folder, bad_photos):
     datasets = {"sample": None, "packaged": None, "mine": folder_dataset(bad_photos)}
-    run = snakemake(folder, "dataset", config={**TINY, "datasets": datasets})
+    config = {**TINY, "datasets": datasets, "mesh_datasets": {"sample": None}, "expression_models": NO_MODELS}
+    run = snakemake(folder, "dataset", config=config)
     assert run.returncode == 0, run.stdout
     reasons = {row.id: row.reason for row in read_rejects(folder / "results/shards/rejects.csv")}
     assert set(reasons) == {
@@ -106,7 +127,7 @@ def test_photos_added_at_the_end_move_no_other(folder, bad_photos):
     [
         ({"fit_faces": {"identity_wieght": 1}}, "unknown key 'identity_wieght'. Did you mean 'identity_weight'"),
         ({"datasets": {"mine": folder_dataset(Path("/nowhere/at/all"))}}, "/nowhere/at/all"),
-        ({"datasets": {"mine": {**folder_dataset(Path("/")), "model": "lsfm"}}}, "there is no model 'lsfm'"),
+        ({"datasets": {"mine": {**folder_dataset(Path("/")), "model": "lsfm"}}}, "there is no 'lsfm' among the models"),
     ],
 )
 def test_a_wrong_configuration_stops_before_any_job(tmp_path, config, said):

@@ -7,8 +7,10 @@ from snakemake.exceptions import WorkflowError
 from models3d.errors import InputError
 from pipeline.config_check import check_config
 from pipeline.index_dataset import describe_dataset
+from pipeline.list_meshes import write_mesh_listings
 from pipeline.list_photos import write_listings
 from pipeline.provenance import code_digest
+from pipeline.settings import ListMeshes, read_settings
 
 try:
     check_config(config, Path(workflow.basedir) / "workflow/schemas/config.schema.json")
@@ -17,37 +19,53 @@ except InputError as error:
 
 RESULTS = config["results"]
 SAMPLE = f"{RESULTS}/sample"
-DATASETS = {name: dataset for name, dataset in config["datasets"].items() if dataset}
-MADE = [
-    name
-    for name, dataset in DATASETS.items()
-    if str(dataset["root"]).startswith(f"{SAMPLE}/")
-]
+
+
+def present(section):
+    """What a section names, without what the user has set to null."""
+    return {name: entry for name, entry in config[section].items() if entry}
+
+
+def is_made(path):
+    """Whether the workflow itself makes what lies there."""
+    return str(path).startswith(f"{SAMPLE}/")
+
+
+DATASETS, MESH_DATASETS = present("datasets"), present("mesh_datasets")
+EXPRESSION_MODELS = present("expression_models")
+MADE = [name for name, dataset in DATASETS.items() if is_made(dataset["root"])]
 
 
 wildcard_constraints:
     dataset="[A-Za-z0-9_-]+",
+    kind="[a-z]+",
     model="[A-Za-z0-9_-]+",
     shard=r"\d{5}",
 
 
 def shard_names(dataset):
     """00001, 00002, ...: their number is fixed by the configuration, so no checkpoint is needed."""
-    return [f"{number:05d}" for number in range(1, DATASETS[dataset]["shards"] + 1)]
+    return [f"{number:05d}" for number in range(1, dataset["shards"] + 1)]
 
 
-def all_shards(pattern, datasets=tuple(DATASETS)):
-    """A path pattern with {dataset} and {shard}, for every shard of the datasets."""
+def all_shards(pattern, names=tuple(DATASETS), datasets=DATASETS):
+    """A path pattern with {dataset} and {shard}, for every shard of the named ones among the datasets."""
     return [
         pattern.format(dataset=name, shard=shard)
-        for name in datasets
-        for shard in shard_names(name)
+        for name in names
+        for shard in shard_names(datasets[name])
     ]
 
 
 def listing_of(dataset):
     """What decides which photos stand in which shard: the rest of a dataset's section does not."""
     return {key: dataset[key] for key in ("layout", "root", "shards", "shard_size")}
+
+
+def mesh_listing_of(name):
+    """The same for a set of meshes, and which subjects are for testing."""
+    keys = ("manifest", "shards", "sessions_per_shard", "test_share")
+    return {"dataset": name, **{key: MESH_DATASETS[name][key] for key in keys}}
 
 
 def model_of(wildcards):
@@ -76,7 +94,7 @@ def not_built_yet(target):
 
     def refuse(wildcards):
         raise WorkflowError(
-            f"'{target}' has no stages in this version. Ask for 'annotated', 'dataset' or 'all'."
+            f"'{target}' has no stages in this version. Ask for 'annotated', 'paired', 'meshes', 'dataset' or 'all'."
         )
 
     return refuse
@@ -92,8 +110,8 @@ def where_to_look():
     )
 
 
-# Listings of the user's own photos are brought up to date here, once, not in a job: only the shards in
-# which something changed get a new file, so only they run again. Photos the workflow makes are listed by a rule.
+# Listings of the user's own photos and meshes are brought up to date here, once, not in a job: only the shards in
+# which something changed get a new file, so only they run again. What the workflow makes is listed by a rule.
 if workflow.is_main_process:
     try:
         for name, dataset in DATASETS.items():
@@ -102,6 +120,12 @@ if workflow.is_main_process:
                     dataset=name,
                     folder=Path(RESULTS) / "listings" / name,
                     **listing_of(dataset),
+                )
+        for name, meshes in MESH_DATASETS.items():
+            if not is_made(meshes["manifest"]):
+                write_mesh_listings(
+                    read_settings(ListMeshes, mesh_listing_of(name)),
+                    Path(RESULTS) / "mesh_listings" / name,
                 )
     except InputError as error:
         raise WorkflowError(str(error)) from error

@@ -1,17 +1,32 @@
-"""The dataset as a whole: every shard's digest and statistics, every reject with its reason."""
+"""The dataset as a whole: every shard's digest and statistics, every reject with its reason; joined, and checked."""
+
+SHARDS = [
+    *all_shards(rules.annotate_faces.output.shard),
+    *all_shards(rules.render_pairs.output.shard),
+    *mesh_shards(rules.render_meshes.output.shard),
+]
+
+
+def all_joined():
+    """One virtual file for every kind and dataset."""
+    return sorted({f"{Path(shard).parent}.h5" for shard in SHARDS})
 
 
 rule index_dataset:
     input:
-        shards=all_shards(rules.annotate_faces.output.shard),
+        shards=SHARDS,
         rejects=[
-            path
-            for earlier in (
-                rules.index_images,
-                rules.detect_landmarks,
-                rules.fit_faces,
-            )
-            for path in all_shards(earlier.output.rejects)
+            *(
+                path
+                for earlier in (
+                    rules.index_images,
+                    rules.detect_landmarks,
+                    rules.fit_faces,
+                    rules.render_pairs,
+                )
+                for path in all_shards(earlier.output.rejects)
+            ),
+            *mesh_rejects(),
         ],
     output:
         dataset=f"{RESULTS}/shards/dataset.json",
@@ -28,5 +43,54 @@ rule index_dataset:
         runtime=30,
     params:
         **stage("index_dataset", {}),
+    script:
+        "../scripts/stage.py"
+
+
+rule join_shards:
+    input:
+        shards=lambda wildcards: [
+            shard
+            for shard in SHARDS
+            if Path(shard).parts[-3:-1] == (wildcards.kind, wildcards.dataset)
+        ],
+    output:
+        joined=f"{RESULTS}/shards/{{kind}}/{{dataset}}.h5",
+    log:
+        log_of("join_shards/{kind}/{dataset}"),
+    benchmark:
+        benchmark_of("join_shards/{kind}/{dataset}")
+    conda:
+        "../../envs/faces.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        settings=lambda wildcards: {"kind": wildcards.kind},
+        code=code_digest("join_shards"),
+    script:
+        "../scripts/stage.py"
+
+
+rule validate_shards:
+    input:
+        shards=SHARDS,
+        dataset=rules.index_dataset.output.dataset,
+        rejects=rules.index_dataset.output.rejects,
+    output:
+        report=f"{RESULTS}/shards/validation.csv",
+    log:
+        log_of("validate_shards"),
+    benchmark:
+        benchmark_of("validate_shards")
+    conda:
+        "../../envs/faces.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        **stage("validate_shards", {}),
     script:
         "../scripts/stage.py"

@@ -1,0 +1,26 @@
+"""What a stage that takes fits makes sure of before it starts."""
+
+import numpy as np
+
+from models3d.errors import InputError
+from models3d.face_model import Basis, FaceModel
+from pipeline.shards import Shard
+
+
+def check_range(model: str, expression: Basis, range_sigma: float) -> None:
+    """Raise InputError unless every coefficient within its bounds gives a parameter within [-1, 1]."""
+    reach = np.abs(expression.bounds).max(1)
+    if (reach > range_sigma).any():
+        worst = int(reach.argmax())
+        raise InputError(
+            f"model {model}",
+            f"its component {expression.names[worst]} reaches {reach[worst]:.3g} standard deviations, "
+            f"the range of the parameters is {range_sigma:.3g}",
+            f"set annotate_faces.range_sigma to {reach[worst]:.3g} or more",
+        )
+
+
+def check_model(fits: Shard, model: FaceModel, item: object) -> None:
+    """Raise InputError unless the fits are of this model."""
+    if fits.attributes["model_digest"] != model.digest:
+        raise InputError(item, "was fitted with another model", "delete it and run the workflow again")

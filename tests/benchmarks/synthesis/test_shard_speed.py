@@ -1,0 +1,130 @@
+"""Writing and reading a paired shard against a plain copy of its bytes; `make bench-synthesis` prints the table.
+
+A plain copy reads a file from the page cache and writes it, in pieces of a face's size. A shard is written from memory,
+with its digest made on a second core where one is free (the load is printed): that digest, SHA-256, alone takes longer
+than the copy. Reading brings every byte of the mapped images into memory.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.shards import LAYOUTS, SIZES, new_shard, read_shard
+
+FACES, VARIANTS, SIDE = 200, 22, 128
+ROUNDS = 12
+MOST = 1.3
+"""Times a plain copy that reading takes; writing is printed beside it, since it depends on the cores that are free."""
+LEAST_IMAGES = 20_000
+"""A second, at random, from the page cache."""
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (FACES, VARIANTS, SIDE, SIDE, 3)).astype(np.uint8)
+
+
+def write(path: Path, images: np.ndarray) -> None:
+    """As `render_pairs` does: a face at a time, hashed, to a temporary name."""
+    sizes = {**SIZES, "item": len(images), "variant": VARIANTS, "params": 30, "identity": 60}
+    rest = {
+        name: np.zeros([sizes[axis] for axis in axes], dtype)
+        for name, (dtype, axes) in LAYOUTS["paired"].items()
+        if dtype != "S" and name != "images"
+    }
+    texts = {"id": [f"set/{n}" for n in range(len(images))], "variants": [f"v{n}" for n in range(VARIANTS)]}
+    with new_shard(path, "paired", {"images": images.shape}) as shard:
+        for face in images:
+            shard.append("images", face)
+        shard.finish({**rest, **texts}, {})
+
+
+def write_plain(path: Path, images: np.ndarray) -> None:
+    with path.open("wb", buffering=0) as stream:
+        for face in images:
+            stream.write(face.data)
+
+
+def copy(source: Path, target: Path) -> None:
+    piece = bytearray(VARIANTS * SIDE * SIDE * 3)
+    with source.open("rb", buffering=0) as reading, target.open("wb", buffering=0) as writing:
+        while count := reading.readinto(piece):
+            writing.write(memoryview(piece)[:count])
+
+
+def digest(images: np.ndarray) -> str:
+    sha = hashlib.sha256()
+    for face in images:
+        sha.update(face)
+    return sha.hexdigest()
+
+
+def read_mapped(path: Path, out: np.ndarray) -> None:
+    for face in read_shard(path, "paired")["images"]:
+        out[:] = face
+
+
+def read_plain(path: Path, out: np.ndarray) -> None:
+    with path.open("rb", buffering=0) as stream:
+        while stream.readinto(out.data):
+            pass
+
+
+def turns(*works: Callable[[], object]) -> list[float]:
+    """Least wall time of each, the rounds taking turns."""
+    spent: list[list[float]] = [[] for _ in works]
+    for _ in range(ROUNDS):
+        for place, work in enumerate(works):
+            start = time.perf_counter()
+            work()
+            spent[place].append(time.perf_counter() - start)
+    return [min(seconds) for seconds in spent]
+
+
+@pytest.mark.benchmark
+def test_shards_are_as_fast_as_plain_files(images, tmp_path):
+    shard, plain, other = (tmp_path / name for name in ("shard.h5", "plain.bin", "copy.bin"))
+    out = np.empty(images.shape[1:], np.uint8)
+    write_plain(plain, images)
+    write(shard, images)
+    works = {
+        "plain copy": lambda: copy(plain, other),
+        "write a shard": lambda: write(shard, images),
+        "write, no digest": lambda: write_plain(plain, images),
+        "digest alone": lambda: digest(images),
+        "read a shard": lambda: read_mapped(shard, out),
+        "read a file": lambda: read_plain(plain, out),
+    }
+    spent = dict(zip(works, turns(*works.values()), strict=True))
+    gigabytes = images.nbytes / 1e9
+    print(
+        f"\n{FACES} faces of {VARIANTS} pictures of {SIDE} x {SIDE}: {gigabytes:.2f} GB, load {os.getloadavg()[0]:.1f}"
+    )
+    print(f"{'':18}{'GB/s':>8}{'times a copy':>14}")
+    for name, seconds in spent.items():
+        print(f"{name:18}{gigabytes / seconds:8.2f}{seconds / spent['plain copy']:14.2f}")
+    assert spent["read a shard"] < MOST * spent["plain copy"]
+
+
+@pytest.mark.benchmark
+def test_random_images_from_the_page_cache(images, tmp_path):
+    write(tmp_path / "shard.h5", images)
+    stored = read_shard(tmp_path / "shard.h5", "paired")["images"]
+    random = np.random.default_rng(1)
+    places = list(zip(random.integers(0, FACES, 20_000), random.integers(0, VARIANTS, 20_000), strict=True))
+    out = np.empty((SIDE, SIDE, 3), np.uint8)
+
+    def fetch() -> None:
+        for place in places:
+            out[:] = stored[place]
+
+    fetch()
+    (seconds,) = turns(fetch)
+    rate = len(places) / seconds
+    print(f"\nrandom {SIDE} x {SIDE} images copied out of a mapped shard, one process: {rate:,.0f} a second")
+    assert rate > LEAST_IMAGES and os.path.getsize(tmp_path / "shard.h5") > images.nbytes
