@@ -22,6 +22,7 @@ include: "workflow/rules/photos.smk"
 include: "workflow/rules/paired.smk"
 include: "workflow/rules/meshes.smk"
 include: "workflow/rules/dataset.smk"
+include: "workflow/rules/train.smk"
 
 
 rule all:
@@ -36,6 +37,7 @@ rule all:
             dataset=DATASETS,
         ),
         expand(rules.draw_components.output.sheet, model=EXPRESSION_MODELS),
+        rules.evaluate.output if TRAINED else [],
 
 
 rule annotated:
@@ -75,12 +77,7 @@ rule speech:
 
 rule train:
     input:
-        not_built_yet("train"),
-
-
-rule evaluate:
-    input:
-        not_built_yet("evaluate"),
+        expand(rules.train_slidergan.output, variant=TRAINED),
 
 
 onsuccess:

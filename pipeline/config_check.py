@@ -32,6 +32,10 @@ def check_config(config: dict, schema_path: Path) -> None:
             if entry and entry[key] not in config[known]:
                 problem = f"there is no '{entry[key]}' among the {known}"
                 raise InputError(f"config: {section}.{name}.{key}", problem, nearest(entry[key], config[known]))
+    for name in config["train_variants"]:
+        if name not in config["slidergan_variants"]:
+            problem = f"there is no '{name}' among the slidergan_variants"
+            raise InputError("config: train_variants", problem, nearest(name, config["slidergan_variants"]))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ TINY = {
     "make_sample": {"photos": 12, "subjects": 1, "sessions": 1, "sequences": 1, "frames": 3, "image_size_px": 256},
     "datasets": {"packaged": None, "sample": {"shards": 2, "shard_size": 8}},
     "mesh_datasets": {"sample": {"shards": 1, "sessions_per_shard": 1}},
+    "train_variants": [],
     "expression_models": {"sample_sparse": None, "sample_pca": {"components": 2}},
 }
 """The defaults, small enough for a test."""

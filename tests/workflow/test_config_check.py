@@ -39,3 +39,11 @@ def test_a_dataset_names_a_model_that_exists(config):
     config["datasets"]["sample"]["model"] = "sampel"
     with pytest.raises(InputError, match="there is no 'sampel' among the models. Did you mean 'sample'"):
         check_config(config, SCHEMA)
+
+
+def test_a_variant_to_train_must_be_one(config):
+    config["train_variants"] = ["slidergan_rda"]
+    with pytest.raises(
+        InputError, match="no 'slidergan_rda' among the slidergan_variants. Did you mean 'slidergan_rad'"
+    ):
+        check_config(config, SCHEMA)

@@ -81,6 +81,7 @@ def test_schema_and_records_agree(config_schema):
         sections[name] |= sections["AnnotateFaces"]
     sections["DrawSliders"] |= without(sections["AnnotateFaces"], "range_sigma")
     sections["JoinShards"] = {"kind": {}}
+    sections["TrainSlidergan"] |= {"variant": {}, "changes": {}}
     for name in ("IndexMeshes", "RegisterMeshes"):
         sections[name]["unit_mm"] = definitions["mesh_dataset"]["unit_mm"]
     records = {name: value for name, value in vars(settings).items() if is_dataclass(value)}

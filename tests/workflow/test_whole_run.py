@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from bad_files import png_that_claims
@@ -61,6 +62,39 @@ def test_raw_scans_are_registered_instead(finished):
     raw = {**TINY, "mesh_datasets": {"sample": {"registered": False, "shards": 1, "sessions_per_shard": 1}}}
     plan = jobs(snakemake(finished, "meshes", "--dry-run", config=raw).stdout)
     assert "register_meshes" in plan and "index_meshes" not in plan
+
+
+def test_a_model_is_trained_and_evaluated(folder):
+    small = {
+        "generator_channels": 4,
+        "critic_channels": 4,
+        "residual_blocks": 1,
+        "paired_epochs": 1,
+        "unpaired_epochs": 1,
+    }
+    config = {
+        **TINY,
+        "train_variants": ["slidergan_rad"],
+        "train_identity": {"on_cpu": {"epochs": 1}},
+        "train_slidergan": {"on_cpu": small, "held_out_share": 0.3, "batch": 8},
+        "evaluate": {"pairs_per_face": 4, "figure_faces": 2},
+    }
+    run = snakemake(folder, "evaluate", config=config)
+    assert run.returncode == 0, run.stdout
+    assert "slidergan_rad" in {row["variant"] for row in read_table(folder / "results/evaluation/table.csv")}
+    assert (folder / "results/gan/slidergan_rad/checkpoint.pt").is_file()
+    assert list(folder.glob("results/evaluation/figures/slidergan_rad_*.png"))
+
+
+def test_pairs_are_valid_and_join(finished, folder):
+    run = snakemake(folder, "validate", "joined")
+    assert run.returncode == 0, run.stdout
+    shard = read_shard(finished / "results/shards/paired/sample/00001.h5", "paired")
+    assert shard["images"].shape[1:] == (22, 128, 128, 3)
+    parts = [read_shard(folder / f"results/shards/paired/sample/{name}.h5", "paired") for name in ("00001", "00002")]
+    with h5py.File(folder / "results/shards/paired/sample.h5") as joined:
+        assert list(joined["id"].asstr()) == [name for part in parts for name in part.text("id")]
+        np.testing.assert_array_equal(joined["params"], np.concatenate([part["params"] for part in parts]))
 
 
 def test_nothing_is_left_to_do(finished):
@@ -139,9 +173,9 @@ def test_a_wrong_configuration_stops_before_any_job(tmp_path, config, said):
 
 
 def test_a_target_without_stages_says_so(tmp_path):
-    run = snakemake(tmp_path, "train")
+    run = snakemake(tmp_path, "speech")
     assert run.returncode != 0
-    assert "'train' has no stages in this version" in run.stdout
+    assert "'speech' has no stages in this version" in run.stdout
 
 
 @pytest.fixture

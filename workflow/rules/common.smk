@@ -41,6 +41,7 @@ wildcard_constraints:
     kind="[a-z]+",
     model="[A-Za-z0-9_-]+",
     shard=r"\d{5}",
+    variant="[A-Za-z0-9_-]+",
 
 
 def shard_names(dataset):
@@ -94,7 +95,7 @@ def not_built_yet(target):
 
     def refuse(wildcards):
         raise WorkflowError(
-            f"'{target}' has no stages in this version. Ask for 'annotated', 'paired', 'meshes', 'dataset' or 'all'."
+            f"'{target}' has no stages in this version. Ask for 'annotated', 'paired', 'meshes', 'train', 'dataset' or 'all'."
         )
 
     return refuse
@@ -104,6 +105,8 @@ def where_to_look():
     """The last words of a run: what was made, and the pictures to open."""
     summary = Path(RESULTS) / "shards/dataset.json"
     sheets = sorted(Path(RESULTS).glob("sheets/*/*.png"))
+    sheets += sorted(Path(RESULTS).glob("gan/*/samples.png"))
+    sheets += sorted(Path(RESULTS).glob("evaluation/report.html"))
     lines = [describe_dataset(summary)] if summary.is_file() else []
     return "\n".join(
         [*lines, "Pictures to look at:", *(f"  {sheet}" for sheet in sheets)]

@@ -1,0 +1,87 @@
+"""Training from the shards, and what it is worth. On a GPU where there is one."""
+
+TRAINED = config["train_variants"]
+RENDERED = [shard for shard in SHARDS if "/annotated/" not in shard]
+ACTION_UNITS = [config["action_units"]] if config["action_units"] else []
+
+
+rule train_identity:
+    input:
+        shards=RENDERED,
+    output:
+        identity=f"{RESULTS}/identity/network.pt",
+        report=f"{RESULTS}/identity/report.json",
+    log:
+        log_of("train_identity"),
+    benchmark:
+        benchmark_of("train_identity")
+    conda:
+        "../../envs/gan.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=1,
+    params:
+        **stage("train_identity"),
+    script:
+        "../scripts/stage.py"
+
+
+# TensorBoard's events and the state of an interrupted training lie beside the checkpoint, undeclared: Snakemake would
+# delete them before it starts the rule again, and the training could not go on from where it was.
+rule train_slidergan:
+    input:
+        shards=SHARDS,
+        identity=config["identity_weights"] or rules.train_identity.output.identity,
+        action_units=ACTION_UNITS,
+    output:
+        checkpoint=f"{RESULTS}/gan/{{variant}}/checkpoint.pt",
+        history=f"{RESULTS}/gan/{{variant}}/history.csv",
+        samples=f"{RESULTS}/gan/{{variant}}/samples.png",
+    log:
+        log_of("train_slidergan/{variant}"),
+    benchmark:
+        benchmark_of("train_slidergan/{variant}")
+    conda:
+        "../../envs/gan.yaml"
+    threads: 1
+    resources:
+        mem_mb=16000,
+        runtime=2880,
+        gpu=1,
+    params:
+        settings=lambda wildcards: {
+            **config["train_slidergan"],
+            "variant": wildcards.variant,
+            "changes": config["slidergan_variants"][wildcards.variant],
+        },
+        code=code_digest("train_slidergan"),
+    script:
+        "../scripts/stage.py"
+
+
+rule evaluate:
+    input:
+        checkpoints=expand(rules.train_slidergan.output.checkpoint, variant=TRAINED),
+        shards=RENDERED,
+        action_units=ACTION_UNITS,
+    output:
+        table=f"{RESULTS}/evaluation/table.csv",
+        report=f"{RESULTS}/evaluation/report.html",
+        figures=directory(f"{RESULTS}/evaluation/figures"),
+    log:
+        log_of("evaluate"),
+    benchmark:
+        benchmark_of("evaluate")
+    conda:
+        "../../envs/gan.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=1,
+    params:
+        **stage("evaluate"),
+    script:
+        "../scripts/stage.py"
