@@ -1,12 +1,12 @@
 """Eq. 1 on 1,000 meshes of the sample against the paper's algorithm written plainly; `make bench-expression_model`.
 
-Both start from the same point. The plain algorithm makes its ten rounds; ours compresses the data
-(counted) and goes on until it stands still. Then the whole of ours from its own start: which actions of the sample it
-finds, how much of the face each component acts on, and the memory that it takes.
+Both start from the same point. The plain algorithm makes its ten rounds; ours compresses the data (counted), comes as
+low as that, and goes on until it stands still. Then the whole of ours from its own start: which actions of the sample
+it finds, how much of the face each component acts on, and the memory that it takes.
 """
 
 import multiprocessing
-import resource
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,15 @@ from scipy.optimize import linear_sum_assignment
 from models3d.face_model import FaceModel
 from models3d.geodesics import edge_graph
 from models3d.principal_components import LowRank, compress
-from models3d.sparse_components import Factors, Sparsity, penalty_around, refine, sparse_components, standard_deviation
+from models3d.sparse_components import (
+    Factors,
+    SparseFit,
+    Sparsity,
+    penalty_around,
+    refine,
+    sparse_components,
+    standard_deviation,
+)
 from pipeline.build_expression_model import ACTS
 from pipeline.sample.expressions import sequence
 from pipeline.sample.population import make_population
@@ -79,17 +87,24 @@ def test_against_the_plain_algorithm(meshes):
     normalised = LowRank(data.left, data.right / np.float32(scale), data.energy / scale**2)
     start = Factors(begin.weights, np.moveaxis(begin.components, 0, 2), begin.centres)
     fit, refine_s = timed(lambda: refine(normalised, start, penalty, SPARSITY))
-    weights, components, centres = fit.factors
-    ours = plain_reference.Decomposition(weights, np.moveaxis(components, 2, 0), centres)
-    found, reached = (plain_reference.objective(x, each, support, SPARSITY.strength) for each in (ours, plain))
+    found, reached = (plain_reference.objective(x, each, support, SPARSITY.strength) for each in (as_plain(fit), plain))
+    rounds = int(np.argmax(np.array(fit.objectives) <= reached)) + 1
+    _, as_low_s = timed(lambda: refine(normalised, start, penalty, SPARSITY._replace(max_rounds=rounds)))
     print(
         f"\n{MESHES} meshes of {len(meshes.model.mean_mm)} vertices, {COMPONENTS} components, seconds of processor time"
     )
-    print(f"{'':14}{'rounds':>8}{'seconds':>10}{'objective':>14}")
-    print(f"{'plain':14}{10:8}{plain_s:10.1f}{reached:14.1f}")
-    print(f"{'ours':14}{len(fit.objectives):8}{compress_s + refine_s:10.1f}{found:14.1f}")
-    print(f"{plain_s / (compress_s + refine_s):.1f} times as fast")
+    print(f"{'':22}{'rounds':>8}{'seconds':>10}{'objective':>14}")
+    print(f"{'plain':22}{10:8}{plain_s:10.1f}{reached:14.1f}")
+    print(f"{'ours, until as low':22}{rounds:8}{compress_s + as_low_s:10.1f}{fit.objectives[rounds - 1]:14.1f}")
+    print(f"{'ours, to the end':22}{len(fit.objectives):8}{compress_s + refine_s:10.1f}{found:14.1f}")
+    print(f"of which the streamed SVD takes {compress_s:.1f} s")
+    print(f"{plain_s / (compress_s + as_low_s):.1f} times as fast to the same objective")
     assert fit.converged and found <= reached
+
+
+def as_plain(fit: SparseFit) -> plain_reference.Decomposition:
+    weights, components, centres = fit.factors
+    return plain_reference.Decomposition(weights, np.moveaxis(components, 2, 0), centres)
 
 
 @pytest.mark.benchmark
@@ -118,4 +133,10 @@ def learnt(meshes: Meshes) -> tuple[np.ndarray, np.ndarray, float]:
     data = compress(meshes.differences, RANK, np.random.default_rng(0))
     graph = edge_graph(meshes.model.mean_mm, meshes.model.triangles)
     found = sparse_components(data, meshes.extent, graph, COMPONENTS, SPARSITY)
-    return found.basis.components, found.shares, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    return found.basis.components, found.shares, peak_memory_gb()
+
+
+def peak_memory_gb() -> float:
+    """Of this process. Not by getrusage, whose figure a process inherits from the one that started it."""
+    [peak_kb] = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(peak_kb) * 1024 / 1e9

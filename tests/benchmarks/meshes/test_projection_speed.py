@@ -48,14 +48,14 @@ def cached(tmp_path_factory) -> tuple[Path, FaceModel, np.ndarray]:
     model, path = lsfm_sized_model(rng), tmp_path_factory.mktemp("projection") / "cache.h5"
     p_exp = rng.normal(size=(MESHES, EXPRESSIONS))
     clips = MESHES // A_CLIP
-    people = synthesize(model, rng.normal(size=(clips, IDENTITIES)), np.zeros((1, EXPRESSIONS)))
+    people = synthesize(model, rng.normal(size=(clips, IDENTITIES)), np.zeros((clips, EXPRESSIONS)))
     bare = replace(model, mean_mm=np.zeros_like(model.mean_mm))
     shapes = {"vertices": (MESHES, VERTICES, 3), "neutrals": (clips, VERTICES, 3)}
     with new_shard(path, "mesh_cache", shapes) as shard:
         for person in people:
             shard.append("neutrals", person)
         for start in range(0, MESHES, BLOCK):
-            moved = people[start // A_CLIP] + synthesize(bare, np.zeros((1, 0)), p_exp[start : start + BLOCK])
+            moved = people[start // A_CLIP] + synthesize(bare, np.zeros((BLOCK, 0)), p_exp[start : start + BLOCK])
             for mesh in moved:
                 shard.append("vertices", mesh)
         numbers = np.arange(MESHES, dtype=np.int32)
