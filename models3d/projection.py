@@ -51,17 +51,28 @@ class Pose:
 
 
 @dataclass(frozen=True, eq=False)
+class Components:
+    """Rows of one or more bases, and what all projectors on them share."""
+
+    rows: Float32[np.ndarray, "k d"]
+    """Unit vectors."""
+    exact: Float64[np.ndarray, "k d"]
+    gram: Float64[np.ndarray, "k k"]
+    sigmas_mm: Float64[np.ndarray, " k"]
+
+
+@dataclass(frozen=True, eq=False)
 class Projector:
     """All of a projection that does not depend on the mesh.
 
-    rows      unit vectors: the components, then (but for `literal`) infinitesimal motions of the head
-    gram      rows rows'
-    solution  what turns rows (S - mean) into multiples of the rows: the inverse of gram, 1 for `literal`
+    motions   unit vectors, infinitesimal motions of the head; none for `literal`
+    gram      products of the components and motions with one another
+    solution  what turns products with S - mean into multiples of them: the inverse of gram, 1 for `literal`
     """
 
     mean_mm: Float32[np.ndarray, "n 3"]
-    sigmas_mm: Float64[np.ndarray, " k"]
-    rows: Float32[np.ndarray, "j d"]
+    components: "Components"
+    motions: Float32[np.ndarray, "g d"]
     gram: Float64[np.ndarray, "j j"]
     solution: Float64[np.ndarray, "j j"]
     pose: Pose | None
@@ -83,24 +94,27 @@ def literal(mean_mm: Float32[np.ndarray, "n 3"], basis: Basis, scaled: bool) -> 
     scaled  whether the alignment may change the mesh's size
     Raises InputError if the basis is not orthonormal to ORTHONORMAL: the formula would be wrong.
     """
-    rows = basis.components.reshape(len(basis), -1)
-    gram = _gram(rows)
-    worst = float(np.abs(gram - np.eye(len(gram))).max())
+    found = components(basis)
+    worst = float(np.abs(found.gram - np.eye(len(basis))).max())
     if worst > ORTHONORMAL:
         problem = f"its components are not orthonormal (U U' - 1 reaches {worst:.2g}), so U'(S - mean) is wrong"
         raise InputError("literal projection", problem, "use 'neutral' or 'joint', which solve for the coefficients")
-    return Projector(mean_mm, basis.sigmas_mm.astype(np.float64), rows, gram, np.eye(len(gram)), None, scaled)
+    return Projector(mean_mm, found, found.rows[:0], found.gram, np.eye(len(basis)), None, scaled)
 
 
 def neutral(
-    mean_mm: Float32[np.ndarray, "n 3"], basis: Basis, neutral_mm: Float32[np.ndarray, "n 3"], scaled: bool
+    mean_mm: Float32[np.ndarray, "n 3"],
+    expression: Components,
+    neutral_mm: Float32[np.ndarray, "n 3"],
+    scaled: bool,
 ) -> Projector:
     """Least squares over the expression on the difference to the subject's own neutral mesh.
 
+    expression  `components` of its basis, which the projectors of all neutral meshes share
     neutral_mm  in any pose: it is aligned to the mean first. The same checks as in `joint`.
     """
     aligned = apply(similarity(neutral_mm, mean_mm, scaled), neutral_mm).astype(np.float32)
-    return _least_squares(aligned, (basis,), scaled)
+    return _least_squares(aligned, expression, scaled)
 
 
 def joint(mean_mm: Float32[np.ndarray, "n 3"], identity: Basis, expression: Basis, scaled: bool) -> Projector:
@@ -108,7 +122,15 @@ def joint(mean_mm: Float32[np.ndarray, "n 3"], identity: Basis, expression: Basi
 
     Raises InputError if components, or components and the head's motion, cannot be told apart.
     """
-    return _least_squares(mean_mm, (identity, expression), scaled)
+    return _least_squares(mean_mm, components(identity, expression), scaled)
+
+
+def components(*bases: Basis) -> Components:
+    """The components of the bases, one basis after the other."""
+    rows = np.concatenate([basis.components.reshape(len(basis), -1) for basis in bases])
+    exact = rows.astype(np.float64)
+    sigmas = np.concatenate([basis.sigmas_mm for basis in bases]).astype(np.float64)
+    return Components(rows, exact, exact @ exact.T, sigmas)
 
 
 def project(projector: Projector, meshes_mm: Float32[np.ndarray, "b n 3"]) -> Projections:
@@ -120,19 +142,21 @@ def project(projector: Projector, meshes_mm: Float32[np.ndarray, "b n 3"]) -> Pr
     linear, shift = _procrustes(projector, meshes_mm) if projector.pose is None else _motions(projector.pose, meshes_mm)
     differences = np.empty(meshes_mm.shape, np.float32)
     squares = _differences(meshes_mm, linear, shift, projector.mean_mm, differences)
-    products = (differences.reshape(len(meshes_mm), -1) @ projector.rows.T).astype(np.float64)
+    flat = differences.reshape(len(meshes_mm), -1)
+    rows = projector.components.rows, projector.motions
+    products = np.concatenate([flat @ part.T for part in rows], axis=1).astype(np.float64)
     multiples = products @ projector.solution
     left_over = squares - np.sum(multiples * (2 * products - multiples @ projector.gram), axis=1)
+    sigmas_mm = projector.components.sigmas_mm
     residual_mm = np.sqrt(np.maximum(left_over, 0) / len(projector.mean_mm))
-    return Projections(multiples[:, : len(projector.sigmas_mm)] / projector.sigmas_mm, residual_mm)
+    return Projections(multiples[:, : len(sigmas_mm)] / sigmas_mm, residual_mm)
 
 
-def _least_squares(mean_mm: Float32[np.ndarray, "n 3"], bases: tuple[Basis, ...], scaled: bool) -> Projector:
-    components = np.concatenate([basis.components.reshape(len(basis), -1) for basis in bases])
+def _least_squares(mean_mm: Float32[np.ndarray, "n 3"], found: Components, scaled: bool) -> Projector:
     motions = np.concatenate([_turning(mean_mm, scaled), _shifting(len(mean_mm))]).reshape(-1, mean_mm.size)
     motions /= np.linalg.norm(motions, axis=1, keepdims=True)
-    rows = np.concatenate([components, motions.astype(np.float32)])
-    gram = _gram(rows)
+    across = found.exact @ motions.T
+    gram = np.block([[found.gram, across], [across.T, motions @ motions.T]])
     smallest = float(np.linalg.eigvalsh(gram)[0])
     if smallest < INDEPENDENT:
         problem = f"components and head motion do almost the same (smallest eigenvalue {smallest:.2g})"
@@ -141,15 +165,8 @@ def _least_squares(mean_mm: Float32[np.ndarray, "n 3"], bases: tuple[Basis, ...]
             problem,
             "leave out doubled components; keep the scale where identity holds size",
         )
-    step = max(1, len(mean_mm) // POSE_VERTICES)
-    sigmas = np.concatenate([basis.sigmas_mm for basis in bases]).astype(np.float64)
-    pose = _pose(mean_mm, components, step, scaled)
-    return Projector(mean_mm, sigmas, rows, gram, np.linalg.inv(gram), pose, scaled)
-
-
-def _gram(rows: Float32[np.ndarray, "j d"]) -> Float64[np.ndarray, "j j"]:
-    exact = rows.astype(np.float64)
-    return exact @ exact.T
+    pose = _pose(mean_mm, found.rows, max(1, len(mean_mm) // POSE_VERTICES), scaled)
+    return Projector(mean_mm, found, motions.astype(np.float32), gram, np.linalg.inv(gram), pose, scaled)
 
 
 def _turning(points: Float[np.ndarray, "n 3"], scaled: bool) -> Float64[np.ndarray, "g n 3"]:

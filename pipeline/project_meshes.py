@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from models3d.errors import InputError
 from models3d.face_model import FaceModel
-from models3d.projection import Projector, joint, literal, neutral, project
+from models3d.projection import Projector, components, joint, literal, neutral, project
 from models3d.readers.native import read_native
 from pipeline.files import Paths, Reject, check_rejects, write_rejects
 from pipeline.mesh_cache import NONE, read_ahead
@@ -107,13 +107,15 @@ def coefficients(model: FaceModel, cache: Shard, settings: ProjectMeshes) -> Coe
 def projectors(model: FaceModel, meshes: Shard, settings: ProjectMeshes):
     """From the number of a neutral face to its projector; the other methods have one for all meshes."""
 
+    expression = lru_cache(lambda: components(model.expression))  # made where it is asked for
+
     @lru_cache(maxsize=1)  # neutral faces come in runs; a projector is as large as the basis
     def projector(number: int) -> Projector:
         if settings.method == "literal":
             return literal(model.mean_mm, model.expression, settings.scaled)
         if settings.method == "joint":
             return joint(model.mean_mm, model.identity, model.expression, settings.scaled)
-        return neutral(model.mean_mm, model.expression, np.array(meshes["neutrals"][number]), settings.scaled)
+        return neutral(model.mean_mm, expression(), np.array(meshes["neutrals"][number]), settings.scaled)
 
     return projector
 

@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from models3d.errors import InputError, UnusableDatum
 from models3d.face_model import basis_from_displacements, synthesize
-from models3d.projection import joint, literal, neutral, project
+from models3d.projection import components, joint, literal, neutral, project
 from tests.mesh_sequences import mask_model
 
 
@@ -48,7 +48,7 @@ def test_neutral_is_exact_whoever_it_is(model, rng):
     own = replace(model, mean_mm=stranger)
     moved = anywhere(synthesize(own, np.zeros((5, 3)), p_exp), rng)
     rest = anywhere(stranger[None], rng)[0]
-    found = project(neutral(model.mean_mm, model.expression, rest, False), moved)
+    found = project(neutral(model.mean_mm, components(model.expression), rest, False), moved)
     np.testing.assert_allclose(found.coefficients, p_exp, atol=1e-3)
 
 
