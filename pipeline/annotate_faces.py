@@ -8,11 +8,11 @@ from tqdm import tqdm
 from models3d.readers.native import read_native
 from pipeline.crops import canonical_landmarks_px, crop_matrix, cut
 from pipeline.files import Paths
-from pipeline.fit_checks import check_model, check_range
+from pipeline.fit_checks import check_model, check_range, label_attributes
 from pipeline.images import read_indexed
 from pipeline.photo_tables import Photo, read_index
 from pipeline.provenance import provenance
-from pipeline.settings import AnnotateFaces
+from pipeline.settings.photos import AnnotateFaces
 from pipeline.shards import Shard, read_shard, write_shard
 
 STAGE = "annotate_faces"
@@ -34,11 +34,7 @@ def run(inputs: Paths, outputs: Paths, settings: AnnotateFaces) -> None:
     attributes = provenance(
         STAGE,
         settings,
-        model=model.name,
-        model_digest=model.digest,
-        range=settings.range_sigma,
-        sigmas_mm=model.expression.sigmas_mm.tolist(),
-        component_names=list(model.expression.names),
+        **label_attributes(model, settings.range_sigma),
         canonical_landmarks_px=canonical_px.round(4).tolist(),
         fits_digest=fits.attributes["content_digest"],
         fit_settings=fits.attributes["settings"],

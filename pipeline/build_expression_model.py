@@ -23,7 +23,7 @@ from models3d.stable_alignment import stable_motion
 from pipeline.files import Paths, Reject, write_rejects, write_table
 from pipeline.mesh_cache import NONE
 from pipeline.seeds import generator
-from pipeline.settings import BuildExpressionModel
+from pipeline.settings.models import BuildExpressionModel
 from pipeline.shards import Shard, read_shard
 
 STAGE = "build_expression_model"

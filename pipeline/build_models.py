@@ -9,7 +9,7 @@ from models3d.face_model import FaceModel, combine
 from models3d.readers import read_face_model
 from models3d.readers.native import write_model
 from pipeline.files import Paths
-from pipeline.settings import BuildModels
+from pipeline.settings.models import BuildModels
 
 STAGE = "build_models"
 log = logging.getLogger(STAGE)

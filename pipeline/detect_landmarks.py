@@ -15,7 +15,7 @@ from pipeline.files import Paths, Reject, check_rejects, write_rejects
 from pipeline.images import read_indexed
 from pipeline.photo_tables import Photo, read_index
 from pipeline.provenance import provenance
-from pipeline.settings import DetectLandmarks
+from pipeline.settings.photos import DetectLandmarks
 from pipeline.shards import write_shard
 
 STAGE = "detect_landmarks"

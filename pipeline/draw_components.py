@@ -14,7 +14,7 @@ from models3d.readers.native import read_native
 from models3d.render import draw, over, to_srgb, vertex_normals
 from pipeline.files import Paths, read_table
 from pipeline.media import caption, tile, write_png
-from pipeline.settings import DrawComponents
+from pipeline.settings.models import DrawComponents
 
 STAGE = "draw_components"
 

@@ -17,7 +17,7 @@ from pipeline.files import Paths
 from pipeline.images import read_indexed
 from pipeline.media import blend, caption, draw_line, draw_points, tile, write_png
 from pipeline.photo_tables import Photo, read_index
-from pipeline.settings import DrawContactSheet
+from pipeline.settings.photos import DrawContactSheet
 from pipeline.shards import read_shard
 
 STAGE = "draw_contact_sheet"

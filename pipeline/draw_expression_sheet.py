@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from models3d.errors import InputError
 from pipeline.files import Paths
 from pipeline.media import WHITE, Colour, tile, write_png
-from pipeline.settings import DrawExpressionSheet
+from pipeline.settings.paired import DrawExpressionSheet
 from pipeline.shards import Shard, read_shard
 
 STAGE = "draw_expression_sheet"

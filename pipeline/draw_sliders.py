@@ -17,7 +17,7 @@ from pipeline.images import read_indexed
 from pipeline.media import caption, tile, write_png
 from pipeline.photo_tables import read_index
 from pipeline.portraits import fit_portrait
-from pipeline.settings import DrawSliders
+from pipeline.settings.paired import DrawSliders
 from pipeline.shards import Shard, read_shard
 
 STAGE = "draw_sliders"

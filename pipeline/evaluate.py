@@ -3,7 +3,6 @@
 import html
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -16,7 +15,7 @@ from pipeline.gan.evaluation import Scores, held_out_pairs, read_candidate, reco
 from pipeline.gan.figures import FIGURES
 from pipeline.gan.image_distance import NORMALISATION
 from pipeline.media import write_png
-from pipeline.settings import Evaluate
+from pipeline.settings.train import Evaluate
 
 STAGE = "evaluate"
 
@@ -44,7 +43,7 @@ def run(inputs: Paths, outputs: Paths, settings: Evaluate) -> None:
     Raises InputError if no face is held out, or a checkpoint does not go with the shards.
     """
     device = choose_device(settings.gpu, STAGE)
-    shards, paths = as_list(inputs["shards"]), as_list(inputs["checkpoints"])
+    shards, paths = inputs["shards"], inputs["checkpoints"]
     rows: list[Scores] = []
     figures: list[tuple[str, str]] = []
     remarks: list[str] = []
@@ -87,8 +86,3 @@ def page(cells: Sequence[Sequence[str]], notes: Sequence[str], figures: Sequence
         f"<title>Evaluation</title><style>{STYLE}</style><h1>Evaluation on held-out faces</h1>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{said}{drawn}</html>\n"
     )
-
-
-def as_list(paths: Path | list[Path]) -> list[Path]:
-    """One path or several."""
-    return paths if isinstance(paths, list) else [paths]

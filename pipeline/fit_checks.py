@@ -1,4 +1,4 @@
-"""What a stage that takes fits makes sure of before it starts."""
+"""What stages that turn coefficients into labels make sure of before they start, and say in the end."""
 
 import numpy as np
 
@@ -24,3 +24,14 @@ def check_model(fits: Shard, model: FaceModel, item: object) -> None:
     """Raise InputError unless the fits are of this model."""
     if fits.attributes["model_digest"] != model.digest:
         raise InputError(item, "was fitted with another model", "delete it and run the workflow again")
+
+
+def label_attributes(model: FaceModel, range_sigma: float) -> dict[str, object]:
+    """The attributes by which the `params` of a shard are read: whose components they are of, and in what unit."""
+    return {
+        "model": model.name,
+        "model_digest": model.digest,
+        "range": range_sigma,
+        "sigmas_mm": model.expression.sigmas_mm.tolist(),
+        "component_names": list(model.expression.names),
+    }

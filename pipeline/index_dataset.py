@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.files import Paths, read_rejects, whole_file, write_rejects
 from pipeline.provenance import provenance
-from pipeline.settings import IndexDataset
+from pipeline.settings.dataset import IndexDataset
 from pipeline.shards import SCHEMA_VERSION, Shard, read_shard
 
 STAGE = "index_dataset"

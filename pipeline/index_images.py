@@ -9,7 +9,7 @@ from pipeline.files import Paths, Reject, check_rejects, write_rejects
 from pipeline.images import read_photo
 from pipeline.photo_tables import Candidate, Photo, read_candidates, write_index
 from pipeline.provenance import file_digest
-from pipeline.settings import IndexImages
+from pipeline.settings.photos import IndexImages
 
 STAGE = "index_images"
 

@@ -10,7 +10,7 @@ import numpy as np
 from models3d.errors import InputError
 from models3d.whole_file import whole_file
 from pipeline.files import Paths
-from pipeline.settings import JoinShards
+from pipeline.settings.dataset import JoinShards
 from pipeline.shards import FILE_OPTIONS, LAYOUTS, SCHEMA_VERSION, read_shard, stated
 
 STAGE = "join_shards"

@@ -6,19 +6,17 @@ occur, in shard i // sessions_per_shard. So sessions added at the end move no ot
 The workflow calls `write_mesh_listings` on the user's own datasets before it plans its jobs, as for photos.
 """
 
-import csv
 import hashlib
-import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 from models3d.errors import InputError
-from models3d.whole_file import whole_file
 from pipeline.files import Paths
+from pipeline.listings import bring_up_to_date, size_and_time, table_text, write_listing
 from pipeline.mesh_tables import LANDMARK_SUFFIXES, MeshRow, read_manifest
-from pipeline.settings import ListMeshes
+from pipeline.settings.meshes import ListMeshes
 
 STAGE = "list_meshes"
 
@@ -29,8 +27,8 @@ def run(inputs: Paths, outputs: Paths, settings: ListMeshes) -> None:
     """List meshes that the workflow itself makes: no times go into the listings."""
     rows = read_manifest(settings.dataset, str(inputs["manifest"]))
     for path, content in zip(outputs["listings"], listings(rows, settings), strict=True):
-        _write(path, content)
-    _write(outputs["subjects"], subjects_table(rows, settings.test_share))
+        write_listing(path, content)
+    write_listing(outputs["subjects"], subjects_table(rows, settings.test_share))
 
 
 def write_mesh_listings(settings: ListMeshes, folder: Path) -> None:
@@ -42,10 +40,7 @@ def write_mesh_listings(settings: ListMeshes, folder: Path) -> None:
     rows = _stamped(read_manifest(settings.dataset, settings.manifest))
     contents = {f"{number:05d}.csv": content for number, content in enumerate(listings(rows, settings), start=1)}
     contents["subjects.csv"] = subjects_table(rows, settings.test_share)
-    for name, content in contents.items():
-        path = folder / name
-        if not path.is_file() or path.read_bytes() != content:
-            _write(path, content)
+    bring_up_to_date({folder / name: content for name, content in contents.items()})
 
 
 def listings(rows: Sequence[MeshRow], settings: ListMeshes) -> Iterator[bytes]:
@@ -61,14 +56,15 @@ def listings(rows: Sequence[MeshRow], settings: ListMeshes) -> Iterator[bytes]:
     in_order = list(sessions.values())
     for start in range(0, room, settings.sessions_per_shard):
         part = in_order[start : start + settings.sessions_per_shard]
-        yield _table(MeshRow._fields, (row for session in part for row in session))
+        yield table_text(MeshRow._fields, (row for session in part for row in session)).encode()
 
 
 def subjects_table(rows: Sequence[MeshRow], test_share: float) -> bytes:
     """Every subject, in the order of the manifest, with its split."""
     subjects = list(dict.fromkeys(row.subject for row in rows))
     tested = held_out(subjects, test_share)
-    return _table(SPLIT_COLUMNS, ((subject, "test" if subject in tested else "train") for subject in subjects))
+    splits = ((subject, "test" if subject in tested else "train") for subject in subjects)
+    return table_text(SPLIT_COLUMNS, splits).encode()
 
 
 def held_out(subjects: Iterable[str], share: float) -> frozenset[str]:
@@ -84,33 +80,12 @@ def held_out(subjects: Iterable[str], share: float) -> frozenset[str]:
     return frozenset(ranked[:count])
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
 def _stamped(rows: Iterable[MeshRow]) -> list[MeshRow]:
     """The rows with sizes and times of change of their files; a scan's landmarks beside it count too."""
-    size_and_time = cache(_size_and_time)  # a session's rows share their texture
+    described = cache(size_and_time)  # a session's rows share their texture
     stamped = []
     for row in rows:
         beside = [os.path.splitext(row.mesh)[0] + suffix for suffix in LANDMARK_SUFFIXES]
         files = [row.mesh, *beside, row.texture, row.neutral_mesh]
-        stamped.append(row._replace(stamp=" ".join(size_and_time(path) for path in files if path)))
+        stamped.append(row._replace(stamp=" ".join(described(path) for path in files if path)))
     return stamped
-
-
-def _size_and_time(path: str) -> str:
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return "-"
-    return f"{status.st_size}:{status.st_mtime_ns}"
-
-
-def _write(path: Path, content: bytes) -> None:
-    with whole_file(path) as temporary:
-        temporary.write_bytes(content)

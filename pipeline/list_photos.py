@@ -16,8 +16,6 @@ The workflow calls `write_listings` on the user's own datasets before it plans i
 reruns its shard and no other; hence nothing here opens a photo.
 """
 
-import csv
-import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,10 +25,10 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from models3d.errors import InputError
-from models3d.whole_file import whole_file
 from pipeline.files import Paths
+from pipeline.listings import below_manifest, bring_up_to_date, manifest_rows, size_and_time, table_text, write_listing
 from pipeline.photo_tables import Candidate
-from pipeline.settings import ListPhotos
+from pipeline.settings.photos import ListPhotos
 
 STAGE = "list_photos"
 
@@ -61,7 +59,7 @@ def run(inputs: Paths, outputs: Paths, settings: ListPhotos) -> None:
         settings.dataset, settings.layout, settings.root, settings.shards, settings.shard_size, stamped=False
     )
     for path, content in zip(outputs["listings"], shards, strict=True):
-        _write(path, content)
+        write_listing(path, content)
 
 
 def write_listings(dataset: str, layout: str, root: str | None, shards: int, shard_size: int, folder: Path) -> None:
@@ -69,10 +67,8 @@ def write_listings(dataset: str, layout: str, root: str | None, shards: int, sha
 
     Raises InputError if the root is not there or not laid out so, or if it has more photos than the shards hold.
     """
-    for number, content in enumerate(listings(dataset, layout, root, shards, shard_size, stamped=True), start=1):
-        path = folder / f"{number:05d}.csv"
-        if not path.is_file() or path.read_bytes() != content:
-            _write(path, content)
+    contents = enumerate(listings(dataset, layout, root, shards, shard_size, stamped=True), start=1)
+    bring_up_to_date({folder / f"{number:05d}.csv": content for number, content in contents})
 
 
 def listings(
@@ -94,14 +90,12 @@ def listings(
 
 
 def _table(dataset: str, listed: Iterable[Listed], stamped: bool) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Candidate._fields)
-    for name, path, landmarks, person in listed:
-        stamp = _stamp(path, landmarks) if stamped else ""
-        writer.writerow((f"{dataset}/{name}", path, landmarks, person, stamp))
+    rows = (
+        (f"{dataset}/{name}", path, landmarks, person, _stamp(path, landmarks) if stamped else "")
+        for name, path, landmarks, person in listed
+    )
     try:
-        return text.getvalue().encode()
+        return table_text(Candidate._fields, rows).encode()
     except UnicodeEncodeError as error:
         near = ascii(error.object[max(0, error.start - 40) : error.end])
         raise InputError(f"a photo of '{dataset}'", f"its name is not UTF-8 (at {near})", "rename it") from error
@@ -109,20 +103,7 @@ def _table(dataset: str, listed: Iterable[Listed], stamped: bool) -> bytes:
 
 def _stamp(*paths: str) -> str:
     """Size and time of change of each file, so that a changed file changes the listing."""
-    return " ".join([_size_and_time(path) for path in paths if path])
-
-
-def _size_and_time(path: str) -> str:
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return "missing"
-    return f"{status.st_size}:{status.st_mtime_ns}"
-
-
-def _write(path: Path, content: bytes) -> None:
-    with whole_file(path) as temporary:
-        temporary.write_bytes(content)
+    return " ".join([size_and_time(path) for path in paths if path])
 
 
 def _folder(root: str) -> list[Listed]:
@@ -192,48 +173,23 @@ def _file_name(url: str) -> str | None:
 
 
 def _manifest(root: str) -> list[Listed]:
-    if not os.path.isfile(root):
-        raise InputError(root, "there is no such manifest", f"write one: a CSV with {_described(MANIFEST_COLUMNS)}")
     folder = os.path.dirname(root)
     listed: dict[str, Listed] = {}
-    for line, row in _manifest_rows(root):
-        name = _below_manifest(root, line, row["path"])
+    for line, row in manifest_rows(root, ("path",), MANIFEST_COLUMNS, "photo"):
+        place = f"{root}, line {line}"
+        if not row["path"]:
+            raise InputError(place, "not one value a column", "give each photo a whole row")
+        name = below_manifest(root, place, row["path"])
         if name in listed:
-            raise InputError(f"{root}, line {line}", f"'{name}' stands there twice", "list each photo once")
+            raise InputError(place, f"'{name}' stands there twice", "list each photo once")
         landmarks = row.get("landmarks") or ""
         listed[name] = Listed(
             name,
             os.path.join(folder, name),
-            landmarks and os.path.join(folder, _below_manifest(root, line, landmarks)),
+            landmarks and os.path.join(folder, below_manifest(root, place, landmarks)),
             row.get("person") or "",
         )
     return list(listed.values())
-
-
-def _manifest_rows(root: str) -> Iterator[tuple[int, dict[str, str]]]:
-    try:
-        with open(root, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            columns = reader.fieldnames or []
-            if "path" not in columns or not set(columns) <= set(MANIFEST_COLUMNS):
-                remedy = f"give it the columns {_described(MANIFEST_COLUMNS)}"
-                raise InputError(root, f"its columns are {_described(columns)}", remedy)
-            for row in reader:
-                line = reader.line_num
-                if None in row or None in row.values() or not row["path"]:
-                    raise InputError(f"{root}, line {line}", "not one value a column", "give each photo a whole row")
-                yield line, row
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(root, f"not a CSV in UTF-8 ({error})", "save it as one") from error
-
-
-def _below_manifest(root: str, line: int, path: str) -> str:
-    """A path of the manifest in its shortest form; it may not leave the manifest's folder."""
-    name = os.path.normpath(path)
-    if os.path.isabs(name) or name.split("/")[0] in ("..", ".") or "\0" in name:
-        remedy = "give paths of files below the manifest's folder, relative to it"
-        raise InputError(f"{root}, line {line}", f"'{path}' is not below {os.path.dirname(root) or '.'}", remedy)
-    return name
 
 
 def _packages(root: str) -> list[Listed]:

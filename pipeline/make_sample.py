@@ -18,7 +18,7 @@ from pipeline.sample.emotionet import write_photos
 from pipeline.sample.fourdfab import write_clips
 from pipeline.sample.layouts import write_landmarks, write_lsfm
 from pipeline.sample.population import make_population
-from pipeline.settings import MakeSample
+from pipeline.settings.sample import MakeSample
 from pipeline.shards import write_shard
 
 STAGE = "make_sample"

@@ -1,16 +1,16 @@
 """The rows that stand for meshes before there is a cache: a 4DFAB-like manifest, and the listing of a shard."""
 
-import csv
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from models3d.errors import InputError
 from pipeline.files import read_table
+from pipeline.listings import below_manifest, manifest_rows
 
 MANIFEST_COLUMNS = ("subject", "session", "sequence", "frame", "mesh", "texture", "neutral_mesh")
 """The last two may be empty in a row."""
+PATH_COLUMNS = ("mesh", "texture", "neutral_mesh")
 LANDMARK_SUFFIXES = (".ljson", ".pts")
 
 
@@ -55,12 +55,9 @@ def read_manifest(dataset: str, manifest: str) -> list[MeshRow]:
     Raises InputError, with the line, for another set of columns, a row that is not whole, a frame that is no number,
     a path that leads out of the manifest's folder, a mesh listed twice, or a session with two textures.
     """
-    if not os.path.isfile(manifest):
-        remedy = f"write one: a CSV with {', '.join(MANIFEST_COLUMNS)}"
-        raise InputError(manifest, "there is no such manifest", remedy)
     rows: dict[str, MeshRow] = {}
     textures: dict[tuple[str, str], str] = {}
-    for line, cells in _cells(manifest):
+    for line, cells in manifest_rows(manifest, MANIFEST_COLUMNS, MANIFEST_COLUMNS, "mesh"):
         place = f"{manifest}, line {line}"
         row = _row(dataset, manifest, place, cells)
         if row.id in rows:
@@ -82,36 +79,7 @@ def _row(dataset: str, manifest: str, place: str, cells: dict[str, str]) -> Mesh
     if not cells["frame"].isdecimal():
         raise InputError(place, f"frame '{cells['frame']}' is no number", "count frames as 0, 1, 2, ...")
     folder = os.path.dirname(manifest)
-    below = {name: _below(folder, place, cells[name]) for name in ("mesh", "texture", "neutral_mesh")}
+    below = {name: cells[name] and below_manifest(manifest, place, cells[name]) for name in PATH_COLUMNS}
     paths = {name: path and os.path.join(folder, path) for name, path in below.items()}
     named = {name: cells[name] for name in ("subject", "session", "sequence")}
     return MeshRow(f"{dataset}/{below['mesh']}", **named, frame=int(cells["frame"]), **paths, stamp="")
-
-
-def _below(folder: str, place: str, path: str) -> str:
-    """A path in its shortest form; it may not leave the manifest's folder. Empty stays empty."""
-    if not path:
-        return ""
-    name = os.path.normpath(path)
-    if os.path.isabs(name) or name.split("/")[0] in ("..", ".") or "\0" in name:
-        remedy = "give paths of files below the manifest's folder, relative to it"
-        raise InputError(place, f"'{path}' is not below {folder or '.'}", remedy)
-    return name
-
-
-def _cells(manifest: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Lines as dictionaries, with their numbers."""
-    try:
-        with open(manifest, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            if sorted(reader.fieldnames or ()) != sorted(MANIFEST_COLUMNS):
-                found = ", ".join(reader.fieldnames or ()) or "missing"
-                remedy = f"give it the columns {', '.join(MANIFEST_COLUMNS)}"
-                raise InputError(manifest, f"its columns are {found}", remedy)
-            for cells in reader:
-                if None in cells or None in cells.values():
-                    place = f"{manifest}, line {reader.line_num}"
-                    raise InputError(place, "not one value a column", "give each mesh a whole row")
-                yield reader.line_num, cells
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(manifest, f"not a CSV in UTF-8 ({error})", "save it as one") from error

@@ -16,7 +16,7 @@ from models3d.readers.native import read_native
 from pipeline.files import Paths, Reject, check_rejects, write_rejects
 from pipeline.mesh_cache import NONE, read_ahead
 from pipeline.provenance import provenance
-from pipeline.settings import ProjectMeshes
+from pipeline.settings.meshes import ProjectMeshes
 from pipeline.shards import Shard, read_shard, write_shard
 
 STAGE = "project_meshes"

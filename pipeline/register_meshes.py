@@ -17,7 +17,7 @@ from pipeline.mesh_cache import Entry, write_cache
 from pipeline.mesh_colours import vertex_colours
 from pipeline.mesh_tables import read_mesh_rows
 from pipeline.provenance import provenance
-from pipeline.settings import RegisterMeshes
+from pipeline.settings.meshes import RegisterMeshes
 
 STAGE = "register_meshes"
 

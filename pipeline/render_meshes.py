@@ -19,12 +19,13 @@ from models3d.rigid import Similarity, apply, similarity
 from models3d.stable_alignment import stable_motion
 from pipeline.crops import canonical_landmarks_px, crop_matrix
 from pipeline.files import Paths, Reject, read_table, write_rejects
+from pipeline.fit_checks import label_attributes
 from pipeline.media import tile, write_png
 from pipeline.mesh_cache import NONE
 from pipeline.provenance import provenance
 from pipeline.sample.scene import draw_background, draw_camera, draw_lighting
 from pipeline.seeds import generator
-from pipeline.settings import RenderMeshes
+from pipeline.settings.meshes import RenderMeshes
 from pipeline.shards import Shard, new_shard, read_shard
 
 STAGE = "render_meshes"
@@ -98,12 +99,8 @@ def attributes(model: FaceModel, projections: Shard, settings: RenderMeshes) -> 
     return provenance(
         STAGE,
         settings,
-        model=model.name,
-        model_digest=model.digest,
+        **label_attributes(model, settings.range_sigma),
         seed=settings.seed,
-        range=settings.range_sigma,
-        sigmas_mm=model.expression.sigmas_mm.tolist(),
-        component_names=list(model.expression.names),
         projections_digest=projections.attributes["content_digest"],
     )
 

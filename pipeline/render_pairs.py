@@ -16,14 +16,14 @@ from models3d.warp.portrait import Portrait, Rasteriser, Shares, render
 from models3d.warp.warp_model import warp_model
 from pipeline.crops import canonical_landmarks_px, crop_matrix
 from pipeline.files import Paths, Reject, check_rejects, read_table, write_rejects
-from pipeline.fit_checks import check_model, check_range
+from pipeline.fit_checks import check_model, check_range, label_attributes
 from pipeline.images import read_indexed
 from pipeline.photo_tables import Photo as IndexedPhoto
 from pipeline.photo_tables import read_index
 from pipeline.portraits import fit_portrait
 from pipeline.provenance import provenance
 from pipeline.seeds import generator
-from pipeline.settings import RenderPairs
+from pipeline.settings.paired import RenderPairs
 from pipeline.shards import Shard, new_shard, read_shard
 
 STAGE = "render_pairs"
@@ -206,12 +206,8 @@ def attributes(model: FaceModel, fits: Shard, settings: RenderPairs, **counts: i
     return provenance(
         STAGE,
         settings,
-        model=model.name,
-        model_digest=model.digest,
+        **label_attributes(model, settings.range_sigma),
         seed=settings.seed,
-        range=settings.range_sigma,
-        sigmas_mm=model.expression.sigmas_mm.tolist(),
-        component_names=list(model.expression.names),
         canonical_landmarks_px=canonical_px.round(4).tolist(),
         fits_digest=fits.attributes["content_digest"],
         fit_settings=fits.attributes["settings"],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.files import Paths, write_table
-from pipeline.settings import SelectFaces
+from pipeline.settings.paired import SelectFaces
 from pipeline.shards import read_shard
 
 STAGE = "select_faces"

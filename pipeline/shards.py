@@ -18,9 +18,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from models3d.camera import CAMERA_FIELDS
 from models3d.errors import InputError
 from pipeline.files import whole_file
+from pipeline.shard_layouts import LAYOUTS, SIZES
 
 SCHEMA_VERSION = 1
 FILE_OPTIONS = {"libver": ("v110", "v110"), "alignment_threshold": 4096, "alignment_interval": 4096}
@@ -28,98 +28,6 @@ FILE_OPTIONS = {"libver": ("v110", "v110"), "alignment_threshold": 4096, "alignm
 
 MOST_UNHASHED = 4
 """Items that may be written before they are hashed: more would fill the memory, none would make each wait."""
-
-SIZES = {"two": 2, "three": 3, "camera": len(CAMERA_FIELDS), "landmarks": 68}
-"""Axes whose length is the same in every shard; an axis named otherwise has one length per file."""
-
-LAYOUTS: Mapping[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    # between the stages
-    "landmarks": {
-        "id": ("S", ("item",)),
-        "landmarks_px": ("f4", ("item", "landmarks", "two")),
-        "source": ("S", ("item",)),
-        "faces": ("i4", ("item",)),
-    },
-    "fits": {
-        "id": ("S", ("item",)),
-        "camera": ("f4", ("item", "camera")),
-        "identity": ("f4", ("item", "identity")),
-        "expression": ("f4", ("item", "expression")),
-        "landmarks_px": ("f4", ("item", "landmarks", "two")),
-        "fitted_px": ("f4", ("item", "landmarks", "two")),
-        "residual": ("f4", ("item",)),
-        "status": ("S", ("item",)),
-        "iterations": ("i4", ("item",)),
-    },
-    "mesh_cache": {
-        "id": ("S", ("item",)),
-        "subject": ("S", ("item",)),
-        "session": ("S", ("item",)),
-        "sequence": ("S", ("item",)),
-        "frame": ("i4", ("item",)),
-        "vertices": ("f4", ("item", "vertex", "three")),
-        "neutral": ("i4", ("item",)),
-        "neutrals": ("f4", ("neutral", "vertex", "three")),
-        "texture": ("i4", ("item",)),
-        "textures": ("u1", ("texture", "vertex", "three")),
-    },
-    "projections": {
-        "id": ("S", ("item",)),
-        "expression": ("f4", ("item", "expression")),
-        "identity": ("f4", ("item", "identity")),
-        "residual": ("f4", ("item",)),
-    },
-    # the product
-    "annotated": {
-        "id": ("S", ("item",)),
-        "images": ("u1", ("item", "height", "width", "three")),
-        "params": ("f4", ("item", "params")),
-        "identity": ("f4", ("item", "identity")),
-        "camera": ("f4", ("item", "camera")),
-        "landmarks_px": ("f4", ("item", "landmarks", "two")),
-        "crop": ("f4", ("item", "two", "three")),
-        "residual": ("f4", ("item",)),
-        "status": ("S", ("item",)),
-    },
-    "paired": {
-        "id": ("S", ("item",)),
-        "variants": ("S", ("variant",)),
-        "images": ("u1", ("item", "variant", "height", "width", "three")),
-        "params": ("f4", ("item", "variant", "params")),
-        "identity": ("f4", ("item", "identity")),
-        "camera": ("f4", ("item", "camera")),
-        "crop": ("f4", ("item", "two", "three")),
-        "draws": ("i4", ("item", "variant")),
-        "invented": ("f4", ("item", "variant")),
-    },
-    "meshes": {
-        "id": ("S", ("item",)),
-        "subject": ("S", ("item",)),
-        "session": ("S", ("item",)),
-        "sequence": ("S", ("item",)),
-        "frame": ("i4", ("item",)),
-        "group": ("i4", ("item",)),
-        "split": ("S", ("item",)),
-        "images": ("u1", ("item", "height", "width", "three")),
-        "params": ("f4", ("item", "params")),
-        "residual": ("f4", ("item",)),
-        "camera": ("f4", ("item", "camera")),
-        "crop": ("f4", ("item", "two", "three")),
-    },
-    # what the sample was made from; only tests and `evaluate` read it
-    "truth": {
-        "id": ("S", ("item",)),
-        "identity": ("f4", ("item", "identity")),
-        "expression": ("f4", ("item", "expression")),
-        "camera": ("f4", ("item", "camera")),
-        "landmarks_px": ("f4", ("item", "landmarks", "two")),
-        "visible": ("u1", ("item", "landmarks")),
-        "mesh": ("S", ("mesh",)),
-        "mesh_identity": ("f4", ("mesh", "identity")),
-        "mesh_expression": ("f4", ("mesh", "expression")),
-    },
-}
-"""kind -> array -> (dtype kind and size, axes)."""
 
 
 @dataclass(frozen=True, eq=False)

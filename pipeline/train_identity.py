@@ -11,7 +11,7 @@ from pipeline.gan.devices import choose_device
 from pipeline.gan.identity_training import train_identity, verify, write_identity
 from pipeline.gan.pictures import read_pictures
 from pipeline.provenance import provenance
-from pipeline.settings import TrainIdentity
+from pipeline.settings.train import TrainIdentity
 
 STAGE = "train_identity"
 
@@ -29,8 +29,7 @@ def run(inputs: Paths, outputs: Paths, settings: TrainIdentity) -> None:
     """
     device = choose_device(settings.gpu, STAGE)
     resolved = for_device(settings, device.type)
-    shards = inputs["shards"]
-    pictures = read_pictures(shards if isinstance(shards, list) else [shards], resolved.held_out_share)
+    pictures = read_pictures(inputs["shards"], resolved.held_out_share)
     embed, shape = train_identity(pictures, resolved, device)
     found = verify(embed, pictures, resolved.seed, resolved.batch, device)
     logger.info("held-out faces: %s", found)

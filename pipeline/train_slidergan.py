@@ -9,7 +9,7 @@ from pipeline.gan.devices import choose_device
 from pipeline.gan.distributed import launch
 from pipeline.gan.options import resolve
 from pipeline.gan.training import Job, train
-from pipeline.settings import TrainSlidergan
+from pipeline.settings.train import TrainSlidergan
 
 STAGE = "train_slidergan"
 
@@ -29,9 +29,9 @@ def run(inputs: Paths, outputs: Paths, settings: TrainSlidergan) -> None:
     """
     if importlib.util.find_spec("tensorboard") is None:
         raise InputError("tensorboard", "is not installed", "run `make setup`, which installs what is pinned")
-    shards, identity, action_units = inputs["shards"], inputs.get("identity"), inputs.get("action_units")
+    identity, action_units = inputs.get("identity"), inputs.get("action_units")
     job = Job(
-        shards=tuple(shards if isinstance(shards, list) else [shards]),
+        shards=tuple(inputs["shards"]),
         identity=identity or None,
         action_units=action_units or None,
         checkpoint=outputs["checkpoint"],

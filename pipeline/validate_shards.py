@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from models3d.errors import InputError
 from pipeline.files import Paths, Reject, read_rejects, write_table
-from pipeline.settings import ValidateShards
+from pipeline.settings.dataset import ValidateShards
 from pipeline.shard_checks import CHECKS, disagreements, originals_that_differ, skipped
 from pipeline.shards import Shard, read_shard
 

@@ -20,7 +20,7 @@ from pipeline.provenance import file_digest
 from pipeline.sample.emotionet import take_photo
 from pipeline.sample.population import Population, make_population
 from pipeline.seeds import generator
-from pipeline.settings import MakeSample
+from pipeline.settings.sample import MakeSample
 from pipeline.shards import write_shard
 
 COUNT, PHOTO_PX = 3, 300

@@ -42,11 +42,12 @@ class Energy(Term, Protocol):
 class Prior(NamedTuple):
     """sum_i weight_i (value_i - centre_i)^2 / 2 over focal length and coefficients: a term and an energy."""
 
-    weight: Float32[Tensor, " p"]
+    weight: Float32[Tensor, "*b p"]
+    """For all photos alike (p,), or photo by photo (b, p)."""
     centre: Float32[Tensor, "b p"]
 
     def rows(self, index: Tensor) -> "Prior":
-        return Prior(self.weight, self.centre[index])
+        return Prior(self.weight if self.weight.ndim == 1 else self.weight[index], self.centre[index])
 
     def at(self, state: State) -> "Prior":
         return self
@@ -56,7 +57,7 @@ class Prior(NamedTuple):
 
     def quadratic(self, state: State) -> Quadratic:
         gradient = self.weight * (values(state) - self.centre)
-        return Quadratic(self.cost(state), gradient, torch.diag(self.weight).expand(len(gradient), -1, -1))
+        return Quadratic(self.cost(state), gradient, torch.diag_embed(self.weight).expand(len(gradient), -1, -1))
 
 
 class Sum(NamedTuple):

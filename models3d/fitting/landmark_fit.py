@@ -1,5 +1,6 @@
 """Fitting a face model to the landmarks of photos: camera, identity and expression, within their bounds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -9,13 +10,16 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int32
 from scipy.spatial.transform import Rotation
 from torch import Tensor
+from torch.nn.functional import pad
 
 from models3d.camera import Camera
-from models3d.face_model import FaceModel
-from models3d.fitting.energy import Prior
+from models3d.face_model import LANDMARK_COUNT, FaceModel
+from models3d.fitting.dense_term import DenseTerm
+from models3d.fitting.detected_term import DetectedTerm, DetectorPoints
+from models3d.fitting.energy import Prior, Term
 from models3d.fitting.initial_pose import WeakPerspective, translation_mm, weak_perspective
 from models3d.fitting.landmark_term import LandmarkPoints, LandmarkTerm, fitted_bases
-from models3d.fitting.points import PointEnergy, see
+from models3d.fitting.points import PointEnergy
 from models3d.fitting.solver import Bounds, Solution, solve
 from models3d.fitting.state import CAMERA, FOCAL, State, values
 from models3d.landmarks import JAW, OUTER_EYE_CORNERS
@@ -35,6 +39,7 @@ class Status(StrEnum):
     NOT_FINITE = "not_finite"
     DEGENERATE = "degenerate"
     TURNED = "turned"
+    UNSEEN = "unseen"
     FAILED = "failed"
 
 
@@ -44,6 +49,7 @@ REASONS = {
     Status.NOT_FINITE: "landmarks that are not finite numbers",
     Status.DEGENERATE: "landmarks that are no picture of a face (all in one place, or on a line)",
     Status.TURNED: "a face turned too far from the camera",
+    Status.UNSEEN: "hardly anything of the face lies within the photo and faces the camera",
     Status.FAILED: "no step of the fit lowers its energy",
 }
 
@@ -81,8 +87,9 @@ class LandmarkFit(NamedTuple):
     landmarks_px: Float32[np.ndarray, "b 68 2"]
     """Where the fitted face has the landmarks, its jaw line slid."""
     residual: Float32[np.ndarray, " b"]
-    """Root mean square distance to the photo's landmarks over the inter-ocular distance (outer corners of the eyes,
-    as long as it would be seen straight on, so that a turned face is not judged more harshly)."""
+    """Root mean square distance from where the fit expects the photo's landmarks (a known detector's beside the
+    model's) over the inter-ocular distance (outer corners of the eyes, as long as it would be seen straight on, so that
+    a turned face is not judged more harshly)."""
     matrix: Float32[np.ndarray, "b p p"]
     """The normal matrix at the end, priors included, by the seven of `state.CAMERA_STEP`, identity, expression."""
     status: tuple[Status, ...]
@@ -96,6 +103,9 @@ def fit_landmarks(
     sizes_px: Float[np.ndarray, "b 2"],
     slides: Bool[np.ndarray, " b"],
     options: LandmarkFitOptions,
+    start: LandmarkFit | None = None,
+    more: Sequence[Term] = (),
+    detector: DetectorPoints | None = None,
 ) -> LandmarkFit:
     """Minimise for each photo on its own, over camera, identity and expression within the model's bounds,
 
@@ -104,6 +114,9 @@ def fit_landmarks(
     points    `landmark_points(model, device)`; the fit runs on its device, in float32
     sizes_px  widths and heights; the principal point is the photo's middle
     slides    whether a photo's jaw landmarks mark the visible outline (`LandmarkTerm.slides`)
+    start     an earlier fit of the same photos to begin from, in place of the mean face in a closed-form pose
+    more      further terms over the b photos
+    detector  what is known of the detector that found the landmarks: then `DetectedTerm` stands for the first sum
     """
     from_centre = (landmarks_px - sizes_px[:, None] / 2).astype(np.float32)
     inner_mm = model.mean_mm[model.landmarks[JAW.stop :]]
@@ -114,21 +127,23 @@ def fit_landmarks(
     focal = np.maximum(options.focal_ratio * sizes_px[sound].max(1), LEAST_DISTANCE_MM * pose.px_per_mm)
     sigma = options.landmark_sigma * inter_ocular_mm(model) * pose.px_per_mm
     device = points.mean_mm.device
-    term = LandmarkTerm(
-        points,
-        _tensor(from_centre[sound], device),
-        _tensor(sigma, device),
-        torch.as_tensor(slides[sound], device=device),
-    )
+    landmarks = _tensor(from_centre[sound], device)
+    on_outline = torch.as_tensor(slides[sound], device=device)
+    own = LandmarkTerm(points, landmarks, _tensor(sigma, device), on_outline)
+    term = own if detector is None else DetectedTerm(detector, landmarks)
     state = _start(pose, translation_mm(pose, inner_mm, focal), focal, points)
     prior, bounds = _beliefs(model, state, options)
-    solution = solve([term, prior], state, bounds, options.iterations, options.tolerance)
+    if start is not None:
+        state = _resumed(start, sound, state)
+    picked = torch.as_tensor(np.flatnonzero(sound), device=device)
+    terms: list[Term] = [term, prior, *(another.rows(picked) for another in more)]
+    solution = solve(terms, state, bounds, options.iterations, options.tolerance)
     status = [Status.NOT_FINITE] * len(from_centre)
     for row in np.flatnonzero(finite):
         status[row] = Status.DEGENERATE
     for row, ending in zip(np.flatnonzero(sound), _endings(solution, options), strict=True):
         status[row] = ending
-    return _described(model, term, solution, sizes_px, sound, tuple(status))
+    return _described(model, own, solution, sizes_px, sound, tuple(status))
 
 
 def inter_ocular_mm(model: FaceModel) -> float:
@@ -151,6 +166,19 @@ def _start(
         translation_mm=_tensor(translation, device),
         log_focal=_tensor(np.log(focal), device),
         coefficients=torch.zeros(len(focal), points.basis_mm.shape[2] - CAMERA, device=device),
+    )
+
+
+def _resumed(fit: LandmarkFit, sound: Bool[np.ndarray, " b"], mean_face: State) -> State:
+    """The end of an earlier fit, in the shape of a start."""
+    device = mean_face.rotation.device
+    coefficients = np.concatenate([fit.identity, fit.expression], axis=1)[sound]
+    idle = mean_face.coefficients.shape[1] - coefficients.shape[1]
+    return State(
+        rotation=_tensor(Rotation.from_rotvec(fit.camera.rotation_rad[sound]).as_matrix(), device),
+        translation_mm=_tensor(fit.camera.translation_mm[sound], device),
+        log_focal=_tensor(np.log(fit.camera.focal_px[sound]), device),
+        coefficients=pad(_tensor(coefficients, device), (0, idle)),
     )
 
 
@@ -186,7 +214,7 @@ def _endings(solution: Solution, options: LandmarkFitOptions) -> list[Status]:
 
 def _described(
     model: FaceModel,
-    term: LandmarkTerm,
+    landmarks: LandmarkTerm,
     solution: Solution,
     sizes_px: Float[np.ndarray, "b 2"],
     sound: Bool[np.ndarray, " b"],
@@ -200,11 +228,12 @@ def _described(
         return whole
 
     state, energy = solution.state, solution.settled[0]
-    assert isinstance(energy, PointEnergy)
-    seen = see(state, energy.mean_mm, energy.basis_mm)
+    assert isinstance(energy, PointEnergy | DenseTerm)
+    seen = (energy if isinstance(energy, PointEnergy) else landmarks.at(state)).seen(state)
     first, second = (seen.camera_mm[:, corner] for corner in OUTER_EYE_CORNERS)
     ocular_px = torch.exp(state.log_focal) * (first - second).norm(dim=1) * 2 / (first + second)[:, 2]
-    distance = (seen.from_centre_px - term.from_centre_px).square().sum(2).mean(1).sqrt()
+    misses = (energy.seen(state).from_centre_px - energy.from_centre_px)[:, :LANDMARK_COUNT]
+    distance = misses.square().sum(2).mean(1).sqrt()
     identity, expression = (len(basis) for basis in fitted_bases(model))
     used = CAMERA + identity + expression
     iterations = np.zeros(len(sound), np.int32)

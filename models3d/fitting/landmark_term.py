@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Int32, Int64
 from torch import Tensor
 
 from models3d.face_model import LANDMARK_COUNT, Basis, FaceModel
@@ -46,6 +46,16 @@ def landmark_points(model: FaceModel, device: str = "cpu") -> LandmarkPoints:
         strips=torch.as_tensor(LANDMARK_COUNT + candidates, device=device),
         outward=torch.as_tensor(jaw.outward, device=device),
     )
+
+
+def vertex_rows(
+    model: FaceModel, vertices: Int32[np.ndarray, " m"]
+) -> tuple[Float32[np.ndarray, "m 3"], Float32[np.ndarray, "m 3 p"]]:
+    """The model's mean at some vertices, and what a step adds there, as `LandmarkPoints.basis_mm`."""
+    basis = np.zeros((len(vertices), 3, step_length(model)), np.float32)
+    moves = np.concatenate([part.at(vertices).displacements_mm for part in fitted_bases(model)])
+    basis[..., CAMERA : CAMERA + len(moves)] = np.moveaxis(moves, 0, -1)
+    return model.mean_mm[vertices], basis
 
 
 def fitted_bases(model: FaceModel) -> tuple[Basis, Basis]:

@@ -57,14 +57,18 @@ class PointEnergy(NamedTuple):
         return self
 
     def cost(self, state: State) -> Float32[Tensor, " b"]:
-        return self._cost(see(state, self.mean_mm, self.basis_mm))
+        return self._cost(self.seen(state))
 
     def quadratic(self, state: State) -> Quadratic:
-        seen = see(state, self.mean_mm, self.basis_mm)
+        seen = self.seen(state)
         residual = self._residual(seen).flatten(1)
         jacobian = (projection_jacobian(state, seen, self.basis_mm) / self.sigma_px[:, None, None, None]).flatten(1, 2)
         gradient = torch.bmm(residual[:, None], jacobian)[:, 0]
         return Quadratic(self._cost(seen), gradient, torch.bmm(jacobian.mT, jacobian))
+
+    def seen(self, state: State) -> Seen:
+        """The points at a state."""
+        return see(state, self.mean_mm, self.basis_mm)
 
     def _cost(self, seen: Seen) -> Float32[Tensor, " b"]:
         in_front = (seen.camera_mm[..., 2] > NEAREST_MM).all(1)

@@ -18,7 +18,7 @@ from pipeline.gan.networks import Critic, Generator
 from pipeline.gan.order import groups_of_pairs
 from pipeline.gan.pictures import Pictures, read_pictures
 from pipeline.seeds import generator as seeded
-from pipeline.settings import Evaluate
+from pipeline.settings.train import Evaluate
 
 STAGE = "evaluate"
 SMALLEST_NORM = 1e-3

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from skimage.measure import block_reduce
 
 from models3d.errors import InputError
+from pipeline.actions import coefficients, side_free
 
 NEUTRAL = "neutral"
 NEUTRAL_SHARE = 0.5
@@ -46,15 +47,8 @@ def prototypes(
     if named - known:
         remedy = f"use names of components: {', '.join(components)}"
         raise InputError("evaluate.expressions", f"there is no component '{min(named - known)}'", remedy)
-    rows = [np.zeros(len(components))]
-    for parts in expressions.values():
-        rows.append(np.array([parts.get(name, parts.get(side_free(name), 0.0)) for name in components]))
+    rows = [np.zeros(len(components)), *(coefficients(parts, components) for parts in expressions.values())]
     return Prototypes((NEUTRAL, *expressions), np.clip(np.stack(rows) / range_sigma, -1, 1).astype(np.float32))
-
-
-def side_free(name: str) -> str:
-    """`smile` of `smile_left`."""
-    return name.removesuffix("_left").removesuffix("_right")
 
 
 def nearest(

@@ -10,7 +10,7 @@ from pipeline.gan.evaluation import Candidate, edited, pictures_of, regressed
 from pipeline.gan.order import groups_of_pairs
 from pipeline.gan.samples import captioned, strongest
 from pipeline.media import tile
-from pipeline.settings import Evaluate
+from pipeline.settings.train import Evaluate
 
 Picture = UInt8[np.ndarray, "h w 3"]
 

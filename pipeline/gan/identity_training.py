@@ -19,7 +19,7 @@ from pipeline.gan.monitors import check_numbers
 from pipeline.gan.order import pictures_of_people
 from pipeline.gan.pictures import Pictures
 from pipeline.seeds import generator
-from pipeline.settings import TrainIdentity
+from pipeline.settings.train import TrainIdentity
 
 STAGE = "train_identity"
 MOMENTUM = 0.9

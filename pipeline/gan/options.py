@@ -11,7 +11,7 @@ from pipeline.gan.losses import MODES, Weights
 from pipeline.gan.networks import NORMALISATIONS, Dimensions
 from pipeline.gan.order import Schedule
 from pipeline.gan.steps import Objective, Optimisation
-from pipeline.settings import TrainSlidergan
+from pipeline.settings.train import TrainSlidergan
 
 DECIDED_ELSEWHERE = frozenset({"variant", "changes", "gpu", "on_cpu", "gpus"})
 """Settings that neither `on_cpu` nor a variant may change."""

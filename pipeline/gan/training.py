@@ -34,7 +34,7 @@ from pipeline.gan.steps import (
 )
 from pipeline.media import write_png
 from pipeline.provenance import digest_of
-from pipeline.settings import TrainSlidergan
+from pipeline.settings.train import TrainSlidergan
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from pipeline.sample.photo import Photo, photograph
 from pipeline.sample.population import Population, draw_identity, random_for
 from pipeline.sample.scene import draw_gaze, draw_scene
 from pipeline.sample.wardrobe import draw_outfit, dress
-from pipeline.settings import MakeSample
+from pipeline.settings.sample import MakeSample
 
 URL = "http://sample.invalid/images/{}.jpg"
 DEAD_LINKS = 2

@@ -1,12 +1,13 @@
 """Which actions a face makes together, and how strongly: coefficients of the expression basis."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64
 
 from models3d.face_model import Basis
+from pipeline.actions import coefficients, side_free
 
 PROTOTYPES: Mapping[str, Mapping[str, float]] = {
     "happiness": {"smile": 2.2, "cheek_raise": 1.8, "squint": 0.8, "jaw_open": 0.5, "upper_lip_raise": 0.6},
@@ -64,11 +65,6 @@ def draw_few(generator: np.random.Generator, basis: Basis) -> Float64[np.ndarray
     return strength
 
 
-def coefficients(actions: Mapping[str, float], names: Sequence[str]) -> Float64[np.ndarray, " k"]:
-    """Actions by name, with or without a side, as coefficients."""
-    return np.array([actions.get(name, actions.get(_stem(name), 0.0)) for name in names])
-
-
 def possible(strength: Float[np.ndarray, " k"], basis: Basis) -> Float32[np.ndarray, " k"]:
     """Coefficients within their bounds, without actions that exclude a stronger one."""
     kept = np.clip(strength, *basis.bounds.T)
@@ -86,12 +82,8 @@ def _exclusive(names: tuple[str, ...]) -> list[tuple[int, int]]:
         for first, second in EXCLUSIVE
         for i, one in enumerate(names)
         for j, other in enumerate(names)
-        if (_stem(one), _stem(other)) == (first, second) and {_side(one), _side(other)} != {"left", "right"}
+        if (side_free(one), side_free(other)) == (first, second) and {_side(one), _side(other)} != {"left", "right"}
     ]
-
-
-def _stem(name: str) -> str:
-    return name.removesuffix("_left").removesuffix("_right")
 
 
 def _side(name: str) -> str:

@@ -16,7 +16,7 @@ from pipeline.sample.appearance import Appearance, draw_appearance, paint
 from pipeline.sample.expressions import sequence
 from pipeline.sample.population import Population, draw_identity, random_for
 from pipeline.sample.scene import DIFFUSE, towards
-from pipeline.settings import MakeSample
+from pipeline.settings.sample import MakeSample
 
 COLUMNS = ("subject", "session", "sequence", "frame", "mesh", "texture", "neutral_mesh")
 SWAY_DEG, SWAY_MM = 1.5, 1.5

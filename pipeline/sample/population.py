@@ -11,7 +11,7 @@ from pipeline.sample.heads import Head, load_head
 from pipeline.sample.identity import identity_basis
 from pipeline.sample.regions import Regions, find_regions
 from pipeline.seeds import generator
-from pipeline.settings import MakeSample
+from pipeline.settings.sample import MakeSample
 
 SEEDED_AS = "make_sample"
 """The stage in whose name the sample's generators are made."""

@@ -10,7 +10,7 @@ from models3d.readers.native import write_model
 from pipeline.media import draw_points
 from pipeline.photo_tables import Photo, write_index
 from pipeline.provenance import file_digest
-from pipeline.settings import AnnotateFaces, FitFaces
+from pipeline.settings.photos import AnnotateFaces, FitFaces
 from pipeline.shards import write_shard
 from tests.models3d.fitting.people import SIZE_PX, People, people
 
@@ -25,6 +25,8 @@ FIT = FitFaces(
     focal_ratio=1.5,
     focal_log_sigma=0.35,
     max_turn_degrees=75.0,
+    dense="none",
+    dense_weight=2.0,
     max_residual=0.05,
     max_reject_rate=1.0,
 )

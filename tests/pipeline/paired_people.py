@@ -4,7 +4,9 @@ from pathlib import Path
 
 from pipeline import annotate_faces, index_dataset, render_pairs
 from pipeline.files import Reject, write_rejects
-from pipeline.settings import AnnotateFaces, IndexDataset, RenderPairs
+from pipeline.settings.dataset import IndexDataset
+from pipeline.settings.paired import RenderPairs
+from pipeline.settings.photos import AnnotateFaces
 from tests.warped_people import write_people
 
 PAIRS = RenderPairs(

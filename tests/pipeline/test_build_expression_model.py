@@ -13,7 +13,8 @@ from pipeline.build_expression_model import differences, run
 from pipeline.files import read_rejects, read_table
 from pipeline.index_meshes import run as index_meshes
 from pipeline.list_meshes import run as list_meshes
-from pipeline.settings import BuildExpressionModel, IndexMeshes, ListMeshes
+from pipeline.settings.meshes import IndexMeshes, ListMeshes
+from pipeline.settings.models import BuildExpressionModel
 from pipeline.shards import read_shard
 from tests.mesh_sequences import edit_manifest, mask_model, write_sequences
 

@@ -11,7 +11,7 @@ from models3d.errors import InputError
 from models3d.face_model import FaceModel, basis_from_displacements, empty_basis
 from models3d.readers.native import read_native, write_model
 from pipeline.build_models import run
-from pipeline.settings import BuildModels
+from pipeline.settings.models import BuildModels
 
 SIDE = 15
 COUNT = SIDE**2

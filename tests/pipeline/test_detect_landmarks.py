@@ -20,7 +20,7 @@ from pipeline.images import read_photo
 from pipeline.list_photos import listings
 from pipeline.photo_tables import Photo, write_index
 from pipeline.provenance import file_digest
-from pipeline.settings import DetectLandmarks
+from pipeline.settings.photos import DetectLandmarks
 from pipeline.shards import Shard, read_shard
 
 SETTINGS = DetectLandmarks(use_files=True, min_confidence=0.5, min_face_px=40, max_reject_rate=1.0)

@@ -11,7 +11,7 @@ from models3d.face_model import empty_basis
 from models3d.readers.native import write_model
 from pipeline.draw_components import component_pictures, portrait, run
 from pipeline.files import write_table
-from pipeline.settings import DrawComponents
+from pipeline.settings.models import DrawComponents
 from tests.mesh_sequences import mask_model
 
 SETTINGS = DrawComponents(steps=5, tile_px=96)

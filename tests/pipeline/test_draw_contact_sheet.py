@@ -6,7 +6,7 @@ from PIL import Image
 from models3d.errors import InputError
 from pipeline import fit_faces
 from pipeline.draw_contact_sheet import FACE_SHARE, choose, overlay, read_fits, run, surrounding
-from pipeline.settings import DrawContactSheet
+from pipeline.settings.photos import DrawContactSheet
 from tests.pipeline.fitted_photos import FIT, fit_inputs, fit_outputs, write_landmarks, write_photos
 
 torch.set_num_threads(1)  # as the workflow's rules have it

@@ -4,7 +4,7 @@ from PIL import Image
 
 from models3d.errors import InputError
 from pipeline import draw_expression_sheet, render_pairs
-from pipeline.settings import DrawExpressionSheet
+from pipeline.settings.paired import DrawExpressionSheet
 from pipeline.shards import read_shard
 from tests.pipeline.paired_people import PAIRS, outputs
 from tests.warped_people import write_fits, write_people

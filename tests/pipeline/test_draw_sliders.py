@@ -7,7 +7,7 @@ from PIL import Image
 from models3d.errors import InputError
 from models3d.readers.native import write_model
 from pipeline import draw_sliders
-from pipeline.settings import DrawSliders
+from pipeline.settings.paired import DrawSliders
 from tests.warped_people import COUNT, crowd, write_fits, write_people
 
 SETTINGS = DrawSliders(size_px=64, face_scale=0.7, faces=2, sliders=3, steps=5)

@@ -15,7 +15,7 @@ from pipeline.gan.evaluation import held_out_pairs, read_candidate, score
 from pipeline.gan.figures import FIGURES
 from pipeline.gan.networks import Generated
 from pipeline.gan.training import Job, train
-from pipeline.settings import Evaluate
+from pipeline.settings.train import Evaluate
 from tests.pipeline.gan.made_shards import TRAIN, write_meshes, write_paired
 
 torch.set_num_threads(1)  # as the workflow's rules have it

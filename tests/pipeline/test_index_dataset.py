@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.files import Reject, write_rejects
 from pipeline.index_dataset import describe_dataset, run
-from pipeline.settings import IndexDataset
+from pipeline.settings.dataset import IndexDataset
 from pipeline.shards import LAYOUTS, SIZES, write_shard
 
 

@@ -11,7 +11,7 @@ from pipeline.files import Reject, read_rejects, write_table
 from pipeline.index_images import run
 from pipeline.photo_tables import Candidate, Photo, read_index
 from pipeline.provenance import file_digest
-from pipeline.settings import IndexImages
+from pipeline.settings.photos import IndexImages
 
 
 def index(folder: Path, names: list[str], max_reject_rate: float = 1.0) -> tuple[list[Photo], list[Reject]]:

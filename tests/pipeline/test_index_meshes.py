@@ -11,7 +11,7 @@ from pipeline.index_meshes import check_topology, run
 from pipeline.list_meshes import run as list_meshes
 from pipeline.mesh_cache import NONE
 from pipeline.mesh_colours import sampled, vertex_colours
-from pipeline.settings import IndexMeshes, ListMeshes
+from pipeline.settings.meshes import IndexMeshes, ListMeshes
 from pipeline.shards import read_shard
 from tests.mesh_sequences import edit_manifest, mask_model, write_ply, write_sequences
 

@@ -6,7 +6,7 @@ import pytest
 
 from models3d.errors import InputError
 from pipeline import join_shards
-from pipeline.settings import JoinShards
+from pipeline.settings.dataset import JoinShards
 from pipeline.shards import LAYOUTS, read_shard, write_shard
 
 ATTRIBUTES = {"model_digest": "m", "component_names": ["x", "y"], "range": 3.0, "sigmas_mm": [1.0, 2.0]}

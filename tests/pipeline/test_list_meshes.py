@@ -8,7 +8,7 @@ from models3d.errors import InputError
 from pipeline.files import read_table, write_table
 from pipeline.list_meshes import held_out, run, write_mesh_listings
 from pipeline.mesh_tables import MANIFEST_COLUMNS, MeshRow, read_mesh_rows
-from pipeline.settings import ListMeshes
+from pipeline.settings.meshes import ListMeshes
 
 
 def manifest(tmp_path, rows, columns=MANIFEST_COLUMNS):

@@ -8,7 +8,7 @@ import pytest
 from models3d.errors import InputError
 from pipeline.list_photos import PACKAGED, run, write_listings
 from pipeline.photo_tables import Candidate, read_candidates
-from pipeline.settings import ListPhotos
+from pipeline.settings.photos import ListPhotos
 
 
 def made(root: Path, *names: str) -> Path:

@@ -15,7 +15,7 @@ from models3d.readers.native import read_native
 from pipeline import make_sample
 from pipeline.detect_landmarks import read_landmarks
 from pipeline.files import read_table
-from pipeline.settings import MakeSample
+from pipeline.settings.sample import MakeSample
 from pipeline.shards import read_shard
 
 SETTINGS = MakeSample(

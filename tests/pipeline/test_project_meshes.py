@@ -13,7 +13,7 @@ from pipeline.index_meshes import run as index_meshes
 from pipeline.list_meshes import run as list_meshes
 from pipeline.mesh_cache import NONE, read_ahead
 from pipeline.project_meshes import run, runs
-from pipeline.settings import IndexMeshes, ListMeshes, ProjectMeshes
+from pipeline.settings.meshes import IndexMeshes, ListMeshes, ProjectMeshes
 from pipeline.shards import read_shard
 from tests.mesh_sequences import edit_manifest, mask_model, write_ply, write_sequences
 

@@ -10,7 +10,7 @@ from models3d.face_model import synthesize
 from pipeline.files import read_rejects, read_table
 from pipeline.list_meshes import run as list_meshes
 from pipeline.register_meshes import run
-from pipeline.settings import ListMeshes, RegisterMeshes
+from pipeline.settings.meshes import ListMeshes, RegisterMeshes
 from pipeline.shards import read_shard
 from tests.mesh_sequences import edit_manifest, raw_scan, write_sequences
 

@@ -12,7 +12,7 @@ from pipeline.files import read_rejects
 from pipeline.index_meshes import run as index_meshes
 from pipeline.list_meshes import run as list_meshes
 from pipeline.render_meshes import closed, into_crop, run
-from pipeline.settings import IndexMeshes, ListMeshes, RenderMeshes
+from pipeline.settings.meshes import IndexMeshes, ListMeshes, RenderMeshes
 from pipeline.shards import read_shard, write_shard
 from tests.mesh_sequences import mask_model, write_sequences
 

@@ -23,7 +23,7 @@ from pipeline.photo_tables import read_index
 from pipeline.portraits import fit_portrait
 from pipeline.provenance import ROOT
 from pipeline.seeds import generator
-from pipeline.settings import AnnotateFaces
+from pipeline.settings.photos import AnnotateFaces
 from pipeline.shards import read_shard
 from tests.pipeline.paired_people import PAIRS, outputs
 from tests.warped_people import COUNT, crowd, write_fits, write_people
@@ -105,7 +105,7 @@ RUN = """
 import sys
 from pathlib import Path
 from pipeline import render_pairs
-from pipeline.settings import RenderPairs
+from pipeline.settings.paired import RenderPairs
 inputs, outputs = ({name: Path(path) for name, path in files.items()} for files in (%r, %r))
 render_pairs.run(inputs, outputs, RenderPairs(**%r))
 """

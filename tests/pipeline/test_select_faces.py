@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.select_faces import run, shares
-from pipeline.settings import SelectFaces
+from pipeline.settings.paired import SelectFaces
 from tests.warped_people import write_fits
 
 

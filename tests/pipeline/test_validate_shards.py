@@ -11,7 +11,7 @@ import pytest
 from models3d.errors import InputError
 from pipeline.files import read_rejects, read_table, write_rejects
 from pipeline.provenance import digest_of
-from pipeline.settings import ValidateShards
+from pipeline.settings.dataset import ValidateShards
 from pipeline.shard_checks import CHECKS, disagreements, originals_that_differ, skipped
 from pipeline.shards import LAYOUTS, Shard, content_digest, read_shard
 from pipeline.validate_shards import reject_problems, run, summary_problems

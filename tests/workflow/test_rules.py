@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import fields, is_dataclass
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 import yaml
@@ -84,7 +86,8 @@ def test_schema_and_records_agree(config_schema):
     sections["TrainSlidergan"] |= {"variant": {}, "changes": {}}
     for name in ("IndexMeshes", "RegisterMeshes"):
         sections[name]["unit_mm"] = definitions["mesh_dataset"]["unit_mm"]
-    records = {name: value for name, value in vars(settings).items() if is_dataclass(value)}
+    modules = [import_module(f"pipeline.settings.{found.name}") for found in iter_modules(settings.__path__)]
+    records = {name: value for module in modules for name, value in vars(module).items() if is_dataclass(value)}
     assert set(sections) | {"IndexDataset", "ValidateShards"} == set(records)
     for name, properties in sections.items():
         assert {field.name for field in fields(records[name])} == set(properties), name

@@ -10,7 +10,8 @@ from pipeline.index_dataset import describe_dataset
 from pipeline.list_meshes import write_mesh_listings
 from pipeline.list_photos import write_listings
 from pipeline.provenance import code_digest
-from pipeline.settings import ListMeshes, read_settings
+from pipeline.settings.meshes import ListMeshes
+from pipeline.settings.reading import read_settings
 
 try:
     check_config(config, Path(workflow.basedir) / "workflow/schemas/config.schema.json")
@@ -69,9 +70,19 @@ def mesh_listing_of(name):
     return {"dataset": name, **{key: MESH_DATASETS[name][key] for key in keys}}
 
 
+def model_file(dataset):
+    """The native file of the face model that a dataset goes with."""
+    return f"{RESULTS}/models/{dataset['model']}.h5"
+
+
 def model_of(wildcards):
-    """The native file of the face model that a dataset is fitted with."""
-    return f"{RESULTS}/models/{DATASETS[wildcards.dataset]['model']}.h5"
+    """That of the photos of a wildcard."""
+    return model_file(DATASETS[wildcards.dataset])
+
+
+def with_crop(section):
+    """A section with the size, place of the face and range of the annotated images, which it shares."""
+    return {**config["annotate_faces"], **config[section]}
 
 
 def stage(name, settings=None):

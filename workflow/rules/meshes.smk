@@ -17,7 +17,7 @@ def mesh_settings(section):
 
 def mesh_model_of(wildcards):
     """The native file of the face model that meshes are on the topology of."""
-    return f"{RESULTS}/models/{MESH_DATASETS[wildcards.dataset]['model']}.h5"
+    return model_file(MESH_DATASETS[wildcards.dataset])
 
 
 def reader_of(dataset):
@@ -115,7 +115,7 @@ rule build_expression_model:
             [learnt_from(wildcards)],
             MESH_DATASETS,
         ),
-        template=lambda wildcards: f"{RESULTS}/models/{MESH_DATASETS[learnt_from(wildcards)]['model']}.h5",
+        template=lambda wildcards: model_file(MESH_DATASETS[learnt_from(wildcards)]),
     output:
         model=f"{RESULTS}/expression_models/{{model}}.h5",
         components=f"{RESULTS}/expression_models/{{model}}.csv",
@@ -206,7 +206,7 @@ rule render_meshes:
         mem_mb=4000,
         runtime=240,
     params:
-        settings={**config["annotate_faces"], **config["render_meshes"]},
+        settings=with_crop("render_meshes"),
         code=code_digest("render_meshes"),
     script:
         "../scripts/stage.py"

@@ -16,11 +16,6 @@ def selection_of(wildcards):
     )
 
 
-def with_crop(section):
-    """A section with the size, place of the face and range of the annotated images, which it shares."""
-    return {**config["annotate_faces"], **config[section]}
-
-
 rule select_faces:
     input:
         fits=lambda wildcards: all_shards(

@@ -14,7 +14,7 @@ if not sys.stderr.isatty():  # progress bars are for people, not for log files
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from models3d.errors import InputError  # noqa: E402
-from pipeline.settings import read_settings  # noqa: E402
+from pipeline.settings.reading import read_settings  # noqa: E402
 
 
 def named_paths(files) -> dict:

@@ -31,7 +31,7 @@ from models3d.sparse_components import (
 from pipeline.build_expression_model import ACTS
 from pipeline.sample.expressions import sequence
 from pipeline.sample.population import make_population
-from pipeline.settings import MakeSample
+from pipeline.settings.sample import MakeSample
 from tests.benchmarks.expression_model import plain_reference
 
 MESHES, FRAMES = 1_000, 10

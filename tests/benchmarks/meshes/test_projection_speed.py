@@ -16,7 +16,7 @@ import pytest
 
 from models3d.face_model import FaceModel, basis_from_displacements, empty_basis, synthesize
 from pipeline.project_meshes import Coefficients, coefficients
-from pipeline.settings import ProjectMeshes
+from pipeline.settings.meshes import ProjectMeshes
 from pipeline.shards import new_shard, read_shard
 
 MESHES, VERTICES = 10_000, 53_215

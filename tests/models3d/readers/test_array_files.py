@@ -6,6 +6,7 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
+from bad_files import count_refused
 
 from models3d.errors import InputError
 from models3d.readers.hdf5 import hdf5_fields
@@ -62,16 +63,7 @@ def test_damaged_npz_files(npz, rng):
         changed = bytearray(whole)
         changed[rng.integers(len(whole))] = rng.integers(256)
         damaged.append(bytes(changed))
-    refused = 0
-    for data in damaged:
-        path.write_bytes(data)
-        try:
-            found = npz_fields(path, "L")
-            for name in found.shapes:
-                found.numbers(name, found.shapes[name] or ())
-        except InputError as error:
-            assert "TypeCheckError" not in str(error)
-            refused += 1
+    refused = count_refused(path, damaged, npz_fields)
     assert len(damaged) // 4 < refused < len(damaged)
 
 

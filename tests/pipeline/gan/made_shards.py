@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.settings import TrainIdentity, TrainSlidergan
+from pipeline.settings.train import TrainIdentity, TrainSlidergan
 from pipeline.shards import write_shard
 
 SIDE, PARAMS, VARIANTS = 64, 3, 6

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.sample.population import Population, make_population
-from pipeline.settings import MakeSample
+from pipeline.settings.sample import MakeSample
 
 
 @pytest.fixture(scope="session")
