@@ -4,19 +4,17 @@ Arrays are contiguous and uncompressed, so a reader maps them without the HDF5 l
 file depends on the time, the machine or the number of cores.
 """
 
-import hashlib
 import json
 import mmap
 import os
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
+from xxhash import xxh3_128
 
 from models3d.errors import InputError
 from pipeline.files import whole_file
@@ -25,9 +23,6 @@ from pipeline.shard_layouts import LAYOUTS, SIZES
 SCHEMA_VERSION = 1
 FILE_OPTIONS = {"libver": ("v110", "v110"), "alignment_threshold": 4096, "alignment_interval": 4096}
 """Arrays larger than a page of memory start at one, so that what maps them touches no page too many."""
-
-MOST_UNHASHED = 4
-"""Items that may be written before they are hashed: more would fill the memory, none would make each wait."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,15 +74,14 @@ class ShardWriter:
 
     def __init__(self, path: Path, temporary: Path, kind: str, streamed: Mapping[str, tuple[int, ...]]) -> None:
         self._path, self._temporary, self._kind = path, temporary, kind
-        self._hasher = ThreadPoolExecutor(1)  # hashlib releases the interpreter's lock: hashing overlaps writing
         self._file = h5py.File(temporary, "w", **FILE_OPTIONS)
         self._streams = {
             name: _Stream(self._file, name, np.dtype(LAYOUTS[kind][name][0]), shape) for name, shape in streamed.items()
         }
 
     def append(self, name: str, item: np.ndarray) -> None:
-        """Add the next item of a streamed array. It is hashed in passing, so it must not change afterwards."""
-        self._streams[name].write(np.ascontiguousarray(item[None]), self._hasher)
+        """Add the next item of a streamed array."""
+        self._streams[name].write(np.ascontiguousarray(item[None]))
 
     def finish(self, arrays: Mapping[str, object], attributes: Mapping[str, object]) -> str:
         """Add the arrays that were not streamed and the attributes; the digest of the content.
@@ -102,7 +96,7 @@ class ShardWriter:
             self._shorten()
         for name in sorted(stored):
             self._streams[name] = _Stream(self._file, name, stored[name].dtype, stored[name].shape)
-            self._streams[name].write(stored[name], self._hasher)
+            self._streams[name].write(stored[name])
         digest = _combined({name: stream.digest for name, stream in self._streams.items()})
         described = {**attributes, "schema_version": SCHEMA_VERSION, "kind": self._kind, "content_digest": digest}
         for name in sorted(described):
@@ -112,7 +106,6 @@ class ShardWriter:
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
-        self._hasher.shutdown()
 
     def _shorten(self) -> None:
         """Copy to a file with room for no more than came: an HDF5 array that is one piece cannot shrink."""
@@ -124,7 +117,7 @@ class ShardWriter:
         self._file = h5py.File(self._temporary, "w", **FILE_OPTIONS)
         for name, rows in came.items():
             self._streams[name] = _Stream(self._file, name, rows.dtype, rows.shape)
-            self._streams[name].write(rows, self._hasher)
+            self._streams[name].write(rows)
 
 
 class _Stream:
@@ -138,8 +131,7 @@ class _Stream:
             name, shape, dtype, track_times=False, dcpl=_at_once() if np.prod(shape) else None
         )
         self.count = 0
-        self._sha = hashlib.sha256()
-        self._hashing: deque[Future[None]] = deque()
+        self._hash = xxh3_128()
         self._descriptor = file.id.get_vfd_handle()
 
     @property
@@ -153,11 +145,9 @@ class _Stream:
 
     @property
     def digest(self) -> str:
-        while self._hashing:
-            self._hashing.popleft().result()
-        return f"{self.dataset.dtype.str} {self.dataset.shape} {self._sha.hexdigest()}"
+        return f"{self.dataset.dtype.str} {self.dataset.shape} {self._hash.hexdigest()}"
 
-    def write(self, rows: np.ndarray, hasher: ThreadPoolExecutor) -> None:
+    def write(self, rows: np.ndarray) -> None:
         if rows.dtype != self.dataset.dtype or rows.shape[1:] != self.dataset.shape[1:] or len(rows) > self.spare:
             raise InputError(
                 f"array {self.dataset.name}",
@@ -167,9 +157,7 @@ class _Stream:
             )
         if rows.size:
             content = rows.reshape(-1).view(np.uint8).data
-            self._hashing.append(hasher.submit(self._sha.update, content))
-            if len(self._hashing) > MOST_UNHASHED:
-                self._hashing.popleft().result()
+            self._hash.update(content)
             place = self.dataset.id.get_offset() + self.count * rows[0].nbytes
             while content:
                 written = os.pwrite(self._descriptor, content, place)
@@ -203,11 +191,14 @@ def read_shard(path: Path, kind: str) -> Shard:
 
 
 def content_digest(arrays: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 over the names, dtypes, shapes and SHA-256 of all arrays, in the order of their names."""
+    """XXH3 of 128 bits over the names, dtypes, shapes and XXH3 of all arrays, in the order of their names.
+
+    It tells a change from none, at the speed of memory; it is no signature against somebody who wants to deceive.
+    """
     digests = {}
     for name, array in arrays.items():
         content = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data if array.size else b""
-        digests[name] = f"{array.dtype.str} {array.shape} {hashlib.sha256(content).hexdigest()}"
+        digests[name] = f"{array.dtype.str} {array.shape} {xxh3_128(content).hexdigest()}"
     return _combined(digests)
 
 
@@ -230,10 +221,8 @@ def layout_problem(kind: str, arrays: Mapping[str, np.ndarray]) -> str | None:
 
 
 def _combined(digests: Mapping[str, str]) -> str:
-    sha = hashlib.sha256()
-    for name in sorted(digests):
-        sha.update(f"{name} {digests[name]}\n".encode())
-    return sha.hexdigest()
+    listed = "".join(f"{name} {digests[name]}\n" for name in sorted(digests))
+    return xxh3_128(listed.encode()).hexdigest()
 
 
 def _at_once() -> h5py.h5p.PropDCID:
