@@ -6,6 +6,7 @@ class InputError(ValueError):
 
     def __init__(self, item: object, problem: str, remedy: str) -> None:
         super().__init__(f"{item}: {problem}. {remedy[:1].upper()}{remedy[1:]}.")
+        self.item, self.problem, self.remedy = str(item), problem, remedy
 
 
 class UnusableDatum(Exception):

@@ -34,4 +34,5 @@ def label_attributes(model: FaceModel, range_sigma: float) -> dict[str, object]:
         "range": range_sigma,
         "sigmas_mm": model.expression.sigmas_mm.tolist(),
         "component_names": list(model.expression.names),
+        "bounds": (model.expression.bounds / np.float32(range_sigma)).tolist(),
     }

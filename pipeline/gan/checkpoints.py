@@ -16,6 +16,7 @@ from pipeline.gan.pictures import Condition
 
 State = dict[str, Any]
 Network = TypeVar("Network", Generator, Critic)
+DISK_REMEDY = "free some space and run again: training goes on from the checkpoint that was there before"
 REMEDY = "name a checkpoint of this pipeline, or delete it and run the workflow again"
 
 
@@ -48,8 +49,7 @@ def write_state(path: Path, state: Mapping[str, object]) -> None:
             torch.save(dict(state), temporary)
     except (OSError, RuntimeError) as error:
         if full(error):
-            remedy = "free some space and run again: training goes on from the checkpoint that was there before"
-            raise InputError(path, "the disk is full", remedy) from error
+            raise InputError(path, "the disk is full", DISK_REMEDY) from error
         raise
 
 
@@ -97,6 +97,8 @@ def description_of(path: Path, state: State) -> Description:
         found = Description(dimensions=dimensions, condition=Condition(**condition), names=names, **stated)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(path, f"does not describe itself as a checkpoint does ({error})", REMEDY) from error
+    if len(condition["bounds"]) != len(condition["component_names"]):
+        raise InputError(path, "has bounds of other components than it names", REMEDY)
     if len(found.names) != found.dimensions.params:
         raise InputError(path, f"names {len(found.names)} parameters of {found.dimensions.params}", REMEDY)
     return found

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
+from multiprocessing.queues import SimpleQueue
 from typing import TypeVar
 
 import torch
@@ -19,7 +20,7 @@ def launch(work: Callable[[Job, Share], None], job: Job, processes: int, batch: 
 
     work  a module's function, since other processes import it
 
-    Raises InputError if there are fewer GPUs than asked for, or a batch cannot be shared evenly.
+    Raises InputError if there are fewer GPUs than asked for, a batch cannot be shared evenly, or a process raises it.
     """
     if processes == 1:
         work(job, Share(0, 1))
@@ -30,15 +31,24 @@ def launch(work: Callable[[Job, Share], None], job: Job, processes: int, batch: 
     if batch % processes:
         remedy = f"set batch to a multiple of {processes}"
         raise InputError("train_slidergan.batch", f"{batch} cannot be shared by {processes} GPUs", remedy)
-    torch.multiprocessing.spawn(_member, (work, job, processes, free_port()), processes)
+    said = torch.multiprocessing.get_context("spawn").SimpleQueue()
+    try:
+        torch.multiprocessing.spawn(_member, (work, job, processes, free_port(), said), processes)
+    except torch.multiprocessing.ProcessRaisedException:
+        if said.empty():
+            raise
+        raise InputError(*said.get()) from None
 
 
-def _member(rank: int, work: Callable, job: object, processes: int, port: int) -> None:
+def _member(rank: int, work: Callable, job: object, processes: int, port: int, said: SimpleQueue) -> None:
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     backend = "nccl" if torch.cuda.is_available() else "gloo"
     torch.distributed.init_process_group(backend, rank=rank, world_size=processes)
     try:
         work(job, Share(rank, processes))
+    except InputError as error:
+        said.put((error.item, error.problem, error.remedy))
+        raise
     finally:
         torch.distributed.destroy_process_group()
 

@@ -16,7 +16,7 @@ from pipeline.shards import LAYOUTS, Shard, read_shard
 EXACT = ("paired", "meshes")
 """Kinds whose pictures of one face differ in nothing but parameters that are known exactly: pairs are drawn there."""
 
-SHARED = ("range", "sigmas_mm", "component_names", "model_digest")
+SHARED = ("range", "sigmas_mm", "component_names", "model_digest", "bounds")
 """Attributes in which shards of one training agree."""
 
 ORIGINAL = 0
@@ -35,6 +35,10 @@ class Condition(NamedTuple):
     model_digest: str
     canonical_landmarks_px: tuple[tuple[float, float], ...]
     """Where the shards' crops have the 68 landmarks; empty if no shard says so."""
+    picture_px: int
+    """Side of the shards' crops, in whose pixels those landmarks are."""
+    bounds: tuple[tuple[float, float], ...]
+    """Lowest and highest parameter of each component; [-1, 1] where the shards state none."""
 
 
 class Pictures(NamedTuple):
@@ -194,10 +198,13 @@ def condition_of(shards: Sequence[Shard]) -> Condition:
     landmarks = next(
         (s.attributes["canonical_landmarks_px"] for s in shards if "canonical_landmarks_px" in s.attributes), ()
     )
+    bounds = stated.get("bounds", [(-1.0, 1.0)] * len(stated["component_names"]))  # type: ignore[arg-type]
     return Condition(
         tuple(stated["component_names"]),  # type: ignore[arg-type]
         tuple(stated["sigmas_mm"]),  # type: ignore[arg-type]
         float(stated["range"]),  # type: ignore[arg-type]
         str(stated["model_digest"]),
         tuple((float(x), float(y)) for x, y in landmarks),  # type: ignore[attr-defined]
+        int(shards[0]["images"].shape[-2]),
+        tuple((float(low), float(high)) for low, high in bounds),  # type: ignore[attr-defined]
     )

@@ -15,7 +15,16 @@ from models3d.errors import InputError
 from pipeline.files import write_table
 from pipeline.gan import identity_network, options
 from pipeline.gan.batches import Batch, Reader, Share
-from pipeline.gan.checkpoints import Description, State, describe, load_weights, read_state, write_state
+from pipeline.gan.checkpoints import (
+    DISK_REMEDY,
+    Description,
+    State,
+    describe,
+    full,
+    load_weights,
+    read_state,
+    write_state,
+)
 from pipeline.gan.conditions import Conditions, read_conditions
 from pipeline.gan.devices import choose_device, set_up
 from pipeline.gan.distributed import shared
@@ -82,6 +91,10 @@ def train(job: Job, share: Share) -> None:
             finish(training, history)
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise InputError("train_slidergan", f"memory is full ({str(error)[:100]})", MEMORY_REMEDY) from error
+    except (OSError, RuntimeError) as error:  # TensorBoard's events, the history, the samples
+        if full(error):
+            raise InputError(job.checkpoint.parent, "the disk is full", DISK_REMEDY) from error
+        raise
 
 
 def prepare(job: Job, share: Share) -> Training:

@@ -60,6 +60,7 @@ def test_the_shard_says_what_it_was_made_from(folder, template_model):
     assert attributes["seed"] == FIT.seed
     assert attributes["component_names"] == list(template_model.expression.names)
     np.testing.assert_allclose(attributes["sigmas_mm"], template_model.expression.sigmas_mm)
+    np.testing.assert_allclose(attributes["bounds"], template_model.expression.bounds / 3, rtol=1e-6)
     assert attributes["fit_settings"]["landmark_sigma"] == FIT.landmark_sigma
 
 

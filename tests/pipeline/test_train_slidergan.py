@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models3d.errors import InputError
-from pipeline import train_identity
+from pipeline import train_identity, train_slidergan
 from pipeline.gan.checkpoints import read_networks, read_state
 from pipeline.train_slidergan import run
 from tests.pipeline.gan.made_shards import IDENTITY, TRAIN, write_annotated, write_meshes, write_paired
@@ -62,6 +62,14 @@ def test_a_gpu_that_must_be_there_is_asked_for(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match="torch sees no GPU"):
         train(inputs, tmp_path, replace(TRAIN, gpu="required"))
+
+
+def test_as_many_processes_as_gpus_are_launched(inputs, tmp_path, monkeypatch):
+    launched = []
+    monkeypatch.setattr(train_slidergan, "choose_device", lambda *_: torch.device("cuda", 0))
+    monkeypatch.setattr(train_slidergan, "launch", lambda *given: launched.append(given[2:]))
+    train(inputs, tmp_path, replace(TRAIN, gpu="auto", gpus=4, batch=16))
+    assert launched == [(4, 16)]
 
 
 def test_pictures_smaller_than_the_networks_are_refused(inputs, tmp_path):

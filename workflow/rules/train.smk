@@ -49,7 +49,7 @@ rule train_slidergan:
     resources:
         mem_mb=16000,
         runtime=2880,
-        gpu=1,
+        gpu=config["train_slidergan"]["gpus"],
     params:
         settings=lambda wildcards: {
             **config["train_slidergan"],

@@ -105,3 +105,28 @@ def write_meshes(path: Path, subjects: int = 2, frames: int = 5, first: int = 20
     }
     write_shard(path, "meshes", arrays, attributes())
     return path
+
+
+def write_speech(path: Path, frames: int = 5, first: int = 300) -> Path:
+    """Two clips, the second of the test split."""
+    count = 2 * frames
+    params = np.random.default_rng(first).uniform(-1, 1, (count, PARAMS)).astype(np.float32)
+    clip = np.repeat([0, 1], frames)
+    arrays = {
+        "id": [f"clips/{c}#{row % frames}" for row, c in enumerate(clip)],
+        "images": np.stack([picture(first + c, p) for c, p in zip(clip, params, strict=True)]),
+        "params": params,
+        "word": ["about"] * count,
+        "clip": [f"clips/{c}" for c in clip],
+        "frame": np.tile(np.arange(frames, dtype=np.int32), 2),
+        "split": ["test" if c else "train" for c in clip],
+        "method": ["sound"] * count,
+        "confidence": np.ones(count, np.float32),
+        "identity": np.zeros((count, 2), np.float32),
+        "camera": np.zeros((count, 9), np.float32),
+        "landmarks_px": np.zeros((count, 68, 2), np.float32),
+        "crop": np.zeros((count, 2, 3), np.float32),
+        "residual": np.zeros(count, np.float32),
+    }
+    write_shard(path, "speech", arrays, attributes())
+    return path

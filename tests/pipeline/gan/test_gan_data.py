@@ -1,5 +1,6 @@
 """Pictures of all kinds, their order, and the way to the device."""
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -10,7 +11,7 @@ from pipeline.gan.conditions import read_conditions
 from pipeline.gan.order import PAIRED, UNPAIRED, Order, Schedule, groups_of_pairs, pictures_of_people
 from pipeline.gan.pictures import is_held_out, read_pictures
 from pipeline.shards import write_shard
-from tests.pipeline.gan.made_shards import NAMES, VARIANTS, write_annotated, write_meshes, write_paired
+from tests.pipeline.gan.made_shards import NAMES, VARIANTS, write_annotated, write_meshes, write_paired, write_speech
 
 SCHEDULE = Schedule(paired_epochs=2, unpaired_epochs=2, batch=4, seed=5)
 
@@ -168,6 +169,30 @@ def test_parameters_that_are_no_numbers_in_the_range_are_refused(tmp_path, value
     params[4, 1] = value
     with pytest.raises(InputError, match=r"1 images have parameters that are no numbers.*'set/104\.png' first"):
         read_pictures([write_annotated(tmp_path / "a.h5", params=params)], 0.3)
+
+
+def test_pictures_that_are_no_grey_levels_are_refused(shards):
+    with h5py.File(shards[1], "r+") as file:
+        images = file["images"][:].astype(np.float32)
+        images[0, 0, 0, 0] = np.nan
+        del file["images"]
+        file["images"] = images
+    with pytest.raises(InputError, match=r"annotated\.h5: .*'images'.*[Dd]elete it and run the workflow again"):
+        read_pictures(shards, 0.3)
+
+
+def test_shards_of_clips_are_read_like_photos(shards, tmp_path):
+    pictures = read_pictures([*shards, write_speech(tmp_path / "speech.h5")], 0.3)
+    speech = slice(-10, None)
+    assert pictures.photo[speech].all() and not pictures.pairable[speech].any()
+    np.testing.assert_array_equal(pictures.held_out[speech], [False] * 5 + [True] * 5)
+
+
+def test_a_condition_says_how_far_each_component_goes(tmp_path):
+    bounds = [[0.0, 1.0], [0.0, 1.0], [-1.0, 1.0]]
+    stated = read_pictures([write_annotated(tmp_path / "a.h5", bounds=bounds)], 0.3).condition
+    assert stated.bounds == tuple(map(tuple, bounds)) and stated.picture_px == 64
+    assert read_pictures([write_annotated(tmp_path / "b.h5")], 0.3).condition.bounds == ((-1.0, 1.0),) * 3
 
 
 def test_a_missing_shard_a_foreign_file_and_a_kind_without_pictures_are_refused(tmp_path):

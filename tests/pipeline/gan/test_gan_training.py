@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from models3d.errors import InputError
 from pipeline.gan import checkpoints, losses, steps, training
@@ -16,11 +17,13 @@ from pipeline.gan.batches import Batch, Share
 from pipeline.gan.checkpoints import description_of, read_networks, read_state, write_state
 from pipeline.gan.devices import choose_device
 from pipeline.gan.distributed import launch
+from pipeline.gan.identity_network import Embedder, IdentityNetwork, IdentityShape
 from pipeline.gan.monitors import HISTORY, MaskWatch, check_numbers
 from pipeline.gan.options import dimensions, learning_rate, objective, optimisation, resolve, speed
 from pipeline.gan.training import Job, train
 from tests.pipeline.gan.made_shards import NAMES, PARAMS, SIDE, TRAIN, write_annotated, write_paired
 
+TILES_WIDE = 1 + 5 + 3 + 1 + 1
 ALONE, CPU = Share(0, 1), torch.device("cpu")
 torch.set_num_threads(1)  # as the workflow's rules have it
 
@@ -95,10 +98,13 @@ def test_one_step_lowers_each_term_of_the_critic_alone(term, mode):
     assert steps.critic_terms(players, batch, fake)[term] < before[term]
 
 
-@pytest.mark.parametrize("term", ["adv", "exp", "rec", "gen", "att", "smooth"])
+@pytest.mark.parametrize("term", ["adv", "exp", "rec", "gen", "id", "att", "smooth"])
 def test_one_step_lowers_each_term_of_the_generator_alone(term):
-    zero = {f"weight_{name}": 0.0 for name in ("adv", "exp", "rec", "gen", "att", "smooth")}
-    players = players_of(replace(TRAIN, learning_rate=1e-5, **(zero | {f"weight_{term}": 1.0})))
+    zero = {f"weight_{name}": 0.0 for name in ("adv", "exp", "rec", "gen", "id", "att", "smooth")}
+    settings = replace(TRAIN, learning_rate=1e-5, **(zero | {f"weight_{term}": 1.0}))
+    torch.manual_seed(7)
+    shape = IdentityShape(depth=10, width=1 / 16, input_px=32, embedding=16)
+    players = players_of(settings)._replace(embed=Embedder(IdentityNetwork(shape), shape, np.eye(2, 3)))
     with torch.no_grad():
         players.critic.network.realness.weight *= 1e4  # a new critic finds nothing real: differences of 1e-7
     batch = batch_of()
@@ -131,6 +137,13 @@ def test_a_training_writes_what_it_promises(trained, shards):
     assert float(rows[-1]["learning_rate"]) < float(rows[0]["learning_rate"])
     assert (trained / "samples.png").is_file() and list((trained / "events").iterdir())
     assert not list(trained.glob("*.running.pt"))
+
+
+def test_tensorboard_gets_curves_and_pictures(trained):
+    events = EventAccumulator(str(trained / "events"), size_guidance={"images": 0}).Reload()
+    assert {"generator/gen", "critic/gp", "mask", "waiting/share", "images/per_s"} <= set(events.Tags()["scalars"])
+    [sample] = events.Images("samples")[-1:]
+    assert sample.width == TILES_WIDE * (128 + 4) + 4, "original, one slider five times, three random, neutral, mask"
 
 
 class Killed(BaseException):
@@ -241,6 +254,20 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
     assert read_state(path) == {"step": 1} and len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.parametrize("what", ["write_table", "write_png"])
+def test_a_disk_that_fills_at_the_end_keeps_the_training(trained, shards, tmp_path, monkeypatch, what):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(training, what, full)
+        with pytest.raises(InputError, match="the disk is full.*Free some space"):
+            train(job(tmp_path, shards), ALONE)
+    monkeypatch.setattr(training, "critic_step", None)  # nothing is trained again
+    train(job(tmp_path, shards), ALONE)
+    assert_same_training(trained, tmp_path)
+
+
 def test_full_memory_is_a_sentence(shards, tmp_path, monkeypatch):
     def full(*_):
         raise torch.OutOfMemoryError("tried to allocate 80 GiB")
@@ -307,3 +334,14 @@ def test_two_processes_learn_what_one_learns(shards, tmp_path, monkeypatch):
     moved = max(float((one[name] - start[name]).abs().max()) for name in one)
     apart = max(float((one[name] - two[name]).abs().max()) for name in one)
     assert moved > 1e-4 and apart < 0.2 * moved
+
+
+def fails(job, share):
+    raise InputError("training step 4", "the loss 'critic_gp' is nan", "lower learning_rate")
+
+
+def test_what_one_of_several_processes_says_is_a_sentence():
+    with pytest.raises(InputError, match="^training step 4: the loss 'critic_gp' is nan. Lower learning_rate.$"):
+        launch(fails, None, 2, 4)
+    with pytest.raises(InputError, match="5 cannot be shared by 2 GPUs.*multiple of 2"):
+        launch(fails, None, 2, 5)
