@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--list", action="store_true", help="print the sliders with their ranges, and edit nothing")
     made.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help=f"default: {CHECKPOINT}")
     made.add_argument("--out", type=Path, help="PNG to write; default: <photo>_edited.png in this folder")
+    made.add_argument("--landmarks", type=Path, help=".pts or .ljson; default: <photo>.pts or .ljson, else detection")
     made.add_argument("--max-pixels", type=int, default=MAX_PIXELS, help="a larger photo is refused undecoded")
     made.add_argument("--gpu", choices=("auto", "required", "off"), default="auto")
     return made
@@ -63,7 +64,7 @@ def run_edit(asked: argparse.Namespace) -> None:
         return
     out = asked.out or Path(f"{asked.photo.stem}_edited.png")
     values = read_values(asked.set, sliders)
-    aligned = align_file(asked.photo, editor.description.condition, asked.max_pixels)
+    aligned = align_file(asked.photo, editor.description.condition, asked.landmarks, asked.max_pixels)
     params = with_values(start_of(asked, editor, aligned), values, sliders)
     write_png(out, edited_photo(editor, aligned, params))
     moved = ", ".join(f"{s.name}={v:.2f}" for s, v in zip(sliders, params.tolist(), strict=True) if abs(v) >= 0.005)
@@ -89,7 +90,7 @@ def check_asked(asked: argparse.Namespace) -> None:
 def start_of(asked: argparse.Namespace, editor: Editor, aligned: Aligned) -> Float32[np.ndarray, " p"]:
     """The parameters before sliders are set."""
     if asked.source:
-        source = align_file(asked.source, editor.description.condition, asked.max_pixels)
+        source = align_file(asked.source, editor.description.condition, max_pixels=asked.max_pixels)
         return read_expression(editor, source.picture)
     if asked.keep:
         return read_expression(editor, aligned.picture)

@@ -13,6 +13,7 @@ from pipeline.crops import crop_matrix, cut
 from pipeline.face_detector import FaceDetector
 from pipeline.gan.pictures import Condition
 from pipeline.images import read_photo
+from pipeline.landmark_files import beside, read_landmarks
 
 MAX_PIXELS = 50_000_000
 MIN_CONFIDENCE = 0.5
@@ -29,14 +30,23 @@ class Aligned(NamedTuple):
     picture: UInt8[np.ndarray, "s s 3"]
 
 
-def align_file(path: Path, condition: Condition, max_pixels: int = MAX_PIXELS) -> Aligned:
-    """A photo's largest face. Raises InputError, naming the photo, if it cannot be used and why."""
+def align_file(
+    path: Path, condition: Condition, landmarks: Path | None = None, max_pixels: int = MAX_PIXELS
+) -> Aligned:
+    """The face of a photo that its landmark file marks, or else the largest that is detected, as in training.
+
+    landmarks  a `.pts` or `.ljson`; if none is named, the one beside the photo, if there is one
+
+    Raises InputError, naming the photo, if it cannot be used and why, or if the landmark file cannot be read.
+    """
+    landmarks = landmarks or beside(path)
+    marked = read_landmarks(landmarks) if landmarks else None
     try:
         photo = read_photo(path, max_pixels)
     except UnusableDatum as error:
         raise InputError(path, str(error), "give it another photo, or a smaller copy of this one") from error
     try:
-        return align(photo, find_face(photo), condition)
+        return align(photo, find_face(photo) if marked is None else marked, condition)
     except UnusableDatum as error:
         raise InputError(path, str(error), "give it a photo with a face that is seen from the front") from error
 

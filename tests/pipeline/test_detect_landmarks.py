@@ -13,10 +13,11 @@ from skimage.data import astronaut
 
 from models3d.errors import InputError, UnusableDatum
 from models3d.landmarks import MIRRORED, LandmarkSource
-from pipeline.detect_landmarks import check_face, read_landmarks, run
+from pipeline.detect_landmarks import check_face, run
 from pipeline.face_detector import LONGEST_SIDE_PX, Face, FaceDetector, _without_notices
 from pipeline.files import Reject, read_rejects
 from pipeline.images import read_photo
+from pipeline.landmark_files import read_landmarks
 from pipeline.list_photos import listings
 from pipeline.photo_tables import Photo, write_index
 from pipeline.provenance import file_digest

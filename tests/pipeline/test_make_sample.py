@@ -13,8 +13,8 @@ from models3d.landmarks import JAW
 from models3d.readers.lsfm import read_lsfm
 from models3d.readers.native import read_native
 from pipeline import make_sample
-from pipeline.detect_landmarks import read_landmarks
 from pipeline.files import read_table
+from pipeline.landmark_files import read_landmarks
 from pipeline.settings.sample import MakeSample
 from pipeline.shards import read_shard
 

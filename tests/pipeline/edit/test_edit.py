@@ -62,6 +62,21 @@ def test_the_picture_is_cut_as_training_cuts(folder):
     np.testing.assert_array_equal(same.picture, aligned.picture)
 
 
+def test_a_landmark_file_beside_the_photo_or_named_holds(folder, tmp_path, capsys):
+    condition = read_editor(folder / "c.pt", "off").description.condition
+    points = find_face(astronaut()) + 3
+    text = "version: 1\nn_points: 68\n{\n" + "".join(f"{x + 0.5} {y + 0.5}\n" for x, y in points) + "}\n"
+    (tmp_path / "marks.pts").write_text(text)
+    moved = align_file(folder / "face.png", condition, tmp_path / "marks.pts")
+    expected = align(astronaut(), points, condition)
+    np.testing.assert_allclose(moved.crop, expected.crop, atol=1e-3)
+    Image.fromarray(astronaut()).save(tmp_path / "marks.png")
+    np.testing.assert_array_equal(align_file(tmp_path / "marks.png", condition).crop, moved.crop)
+    (tmp_path / "marks.pts").write_text("no points")
+    assert run(folder, "--neutral", "--landmarks", str(tmp_path / "marks.pts")) == 1
+    assert "marks.pts" in capsys.readouterr().err
+
+
 def test_edits_are_eq_4_on_the_picture(folder, rng):
     editor = read_editor(folder / "c.pt", "off")
     seen = rng.integers(0, 256, (PICTURE_PX, PICTURE_PX, 3)).astype(np.uint8)
