@@ -20,6 +20,7 @@ LAYOUTS: Mapping[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {
         "camera": ("f4", ("item", "camera")),
         "identity": ("f4", ("item", "identity")),
         "expression": ("f4", ("item", "expression")),
+        "expression_sigma": ("f4", ("item", "expression")),
         "landmarks_px": ("f4", ("item", "landmarks", "two")),
         "fitted_px": ("f4", ("item", "landmarks", "two")),
         "residual": ("f4", ("item",)),

@@ -101,6 +101,7 @@ def write_fits(path: Path, numbers: range) -> None:
         "camera": np.array([pack(person.camera) for person in people], np.float32).reshape(-1, 9),
         "identity": np.array([person.identity for person in people], np.float32).reshape(-1, components[0]),
         "expression": np.array([person.expression for person in people], np.float32).reshape(-1, components[1]),
+        "expression_sigma": np.full((count, components[1]), 0.5, np.float32),
         "landmarks_px": landmarks,
         "fitted_px": landmarks,
         "residual": np.linspace(0.02, 0.01, count, dtype=np.float32),

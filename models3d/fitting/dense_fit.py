@@ -165,7 +165,7 @@ def merged(coarse: LandmarkFit, fine: LandmarkFit, chosen: Bool[np.ndarray, " b"
     return LandmarkFit(camera=camera, status=tuple(status), **arrays)
 
 
-ARRAYS = ("identity", "expression", "landmarks_px", "residual", "matrix", "iterations")
+ARRAYS = ("identity", "expression", "landmarks_px", "expression_sigma", "residual", "iterations")
 
 
 def _tensor(array: np.ndarray, device: torch.device) -> Tensor:

@@ -14,6 +14,7 @@ from torch.nn.functional import pad
 
 from models3d.camera import Camera
 from models3d.face_model import LANDMARK_COUNT, FaceModel
+from models3d.fitting.covariance import solution_deviations
 from models3d.fitting.dense_term import DenseTerm
 from models3d.fitting.detected_term import DetectedTerm, DetectorPoints
 from models3d.fitting.energy import Prior, Term
@@ -90,8 +91,8 @@ class LandmarkFit(NamedTuple):
     """Root mean square distance from where the fit expects the photo's landmarks (a known detector's beside the
     model's) over the inter-ocular distance (outer corners of the eyes, as long as it would be seen straight on, so that
     a turned face is not judged more harshly)."""
-    matrix: Float32[np.ndarray, "b p p"]
-    """The normal matrix at the end, priors included, by the seven of `state.CAMERA_STEP`, identity, expression."""
+    expression_sigma: Float32[np.ndarray, "b k_exp"]
+    """How far the expression may be from the truth (`covariance.deviations`), not yet calibrated."""
     status: tuple[Status, ...]
     iterations: Int32[np.ndarray, " b"]
 
@@ -143,7 +144,8 @@ def fit_landmarks(
         status[row] = Status.DEGENERATE
     for row, ending in zip(np.flatnonzero(sound), _endings(solution, options), strict=True):
         status[row] = ending
-    return _described(model, own, solution, sizes_px, sound, tuple(status))
+    sigma = solution_deviations(solution, bounds).float()
+    return _described(model, own, solution, sigma, sizes_px, sound, tuple(status))
 
 
 def inter_ocular_mm(model: FaceModel) -> float:
@@ -216,6 +218,7 @@ def _described(
     model: FaceModel,
     landmarks: LandmarkTerm,
     solution: Solution,
+    sigma: Float32[Tensor, "s p"],
     sizes_px: Float[np.ndarray, "b 2"],
     sound: Bool[np.ndarray, " b"],
     status: tuple[Status, ...],
@@ -235,7 +238,7 @@ def _described(
     misses = (energy.seen(state).from_centre_px - energy.from_centre_px)[:, :LANDMARK_COUNT]
     distance = misses.square().sum(2).mean(1).sqrt()
     identity, expression = (len(basis) for basis in fitted_bases(model))
-    used = CAMERA + identity + expression
+    moved = slice(identity, identity + expression)
     iterations = np.zeros(len(sound), np.int32)
     iterations[sound] = solution.iterations.cpu().numpy()
     return LandmarkFit(
@@ -246,10 +249,10 @@ def _described(
             (sizes_px / 2).astype(np.float32),
         ),
         identity=spread(state.coefficients[:, :identity]),
-        expression=spread(state.coefficients[:, identity : identity + expression]),
+        expression=spread(state.coefficients[:, moved]),
+        expression_sigma=spread(sigma[:, CAMERA:][:, moved]),
         landmarks_px=spread(seen.from_centre_px) + (sizes_px[:, None] / 2).astype(np.float32),
         residual=spread(distance / ocular_px),
-        matrix=spread(solution.quadratic.matrix[:, :used, :used]),
         status=status,
         iterations=iterations,
     )

@@ -14,7 +14,7 @@ EXACT = {"landmark_sigma": 1e-3, "identity_weight": 1e-2, "expression_weight": 1
 
 def same(first: LandmarkFit, second: LandmarkFit, rows=slice(None)) -> bool:
     """Whether two fits have the same bytes, the first that of some rows of the second."""
-    arrays = ("identity", "expression", "landmarks_px", "residual", "matrix", "iterations")
+    arrays = ("identity", "expression", "landmarks_px", "residual", "expression_sigma", "iterations")
     pairs = [(getattr(first, name), getattr(second, name)[rows]) for name in arrays]
     pairs += [(a, b[rows]) for a, b in zip(first.camera, second.camera, strict=True)]
     statuses = first.status == tuple(np.array(second.status, object)[rows])
@@ -64,8 +64,17 @@ def test_what_it_returns_fits_together(fit, crowd, template_model, rng):
     ocular_px = np.linalg.norm(eyes, axis=1) * found.camera.focal_px / found.camera.translation_mm[:, 2]
     rms = np.sqrt(np.square(found.landmarks_px - noisy).sum(2).mean(1))
     np.testing.assert_allclose(found.residual, rms / ocular_px, rtol=0.2)  # the eyes are nearer than the head's origin
-    assert (np.linalg.eigvalsh(found.matrix[:, :6, :6].astype(float)) > 0).all()
-    assert found.matrix.shape[1] == 7 + len(template_model.identity) + len(template_model.expression)
+
+
+def test_errors_are_as_large_as_their_standard_errors(fit, crowd, template_model, rng):
+    scale = 0.02 * np.linalg.norm(crowd.landmarks_px[:, 36] - crowd.landmarks_px[:, 45], axis=1)
+    found = fit(crowd.landmarks_px + rng.normal(size=crowd.landmarks_px.shape) * scale[:, None, None])
+    sigma, (low, high) = found.expression_sigma, template_model.expression.bounds.T
+    assert (sigma > 0).all() and (sigma < 1.01 * (high - low)).all()
+    inside = (found.expression > low + 1e-3) & (found.expression < high - 1e-3)
+    held = np.abs(found.expression - crowd.expression)[inside] <= sigma[inside]
+    assert 0.4 < held.mean() < 0.8, "the crowd's expressions are stronger than its prior has them"
+    assert (fit(crowd.landmarks_px, landmark_sigma=0.002).expression_sigma < sigma).mean() > 0.95
 
 
 def test_bounds_hold_and_help(fit, crowd, template_model, rng):
