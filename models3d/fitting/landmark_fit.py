@@ -144,8 +144,8 @@ def fit_landmarks(
         status[row] = Status.DEGENERATE
     for row, ending in zip(np.flatnonzero(sound), _endings(solution, options), strict=True):
         status[row] = ending
-    sigma = solution_deviations(solution, bounds).float()
-    return _described(model, own, solution, sigma, sizes_px, sound, tuple(status))
+    deviations = solution_deviations(solution, bounds).float()
+    return _described(model, own, solution, deviations, sizes_px, sound, tuple(status))
 
 
 def inter_ocular_mm(model: FaceModel) -> float:
