@@ -21,6 +21,7 @@ include: "workflow/rules/models.smk"
 include: "workflow/rules/photos.smk"
 include: "workflow/rules/paired.smk"
 include: "workflow/rules/meshes.smk"
+include: "workflow/rules/speech.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/train.smk"
 
@@ -37,6 +38,7 @@ rule all:
             dataset=DATASETS,
         ),
         expand(rules.draw_components.output.sheet, model=EXPRESSION_MODELS),
+        expand(rules.draw_speech_sheet.output.sheets, dataset=CLIP_DATASETS),
         rules.evaluate.output if TRAINED else [],
 
 
@@ -72,7 +74,7 @@ rule meshes:
 
 rule speech:
     input:
-        not_built_yet("speech"),
+        clip_shards(rules.fit_clips.output.shard),
 
 
 rule train:

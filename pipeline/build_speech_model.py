@@ -46,7 +46,7 @@ def run(inputs: Paths, outputs: Paths, settings: BuildSpeechModel) -> None:
     outputs["model"].parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{outputs['model'].name}.", dir=outputs["model"].parent) as scratch:
         path = Path(scratch) / "motion"
-        count = write_motion(path, usable(takes, template, weights, rejects))
+        count = write_motion(path, usable(takes, template, weights, outputs["model"].stem, rejects))
         check_rejects(rejects, len(takes), settings.max_reject_rate, inputs["manifest"])
         rows = np.memmap(path, np.float32, "r", shape=(count, template.mean_mm.size))
         data = compress(rows, settings.rank, generator(settings.seed, STAGE))
@@ -58,14 +58,15 @@ def run(inputs: Paths, outputs: Paths, settings: BuildSpeechModel) -> None:
 
 
 def usable(
-    takes: list[TakeRow], template: FaceModel, weights: Float32[np.ndarray, " n"], rejects: list[Reject]
+    takes: list[TakeRow], template: FaceModel, weights: Float32[np.ndarray, " n"], database: str, rejects: list[Reject]
 ) -> Iterator[Float32[np.ndarray, "n 3"]]:
-    """The weighted motion of every mesh of every take that can be used; the others are appended to the rejects."""
+    """The weighted motion of every mesh of every take that can be used; the others are appended to the rejects, by the
+    names of the database and the take."""
     for take in tqdm(takes, STAGE, unit="take"):
         try:
             yield from (moved * weights[:, None] for moved in list(mouth_motion(take, template)))
         except UnusableDatum as why:
-            rejects.append(Reject(take.name, STAGE, str(why)))
+            rejects.append(Reject(f"{database}/{take.name}", STAGE, str(why)))
 
 
 def write_motion(path: Path, motion: Iterator[Float32[np.ndarray, "n 3"]]) -> int:

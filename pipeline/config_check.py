@@ -13,6 +13,9 @@ REFERENCES = (
     ("datasets", "model", "models"),
     ("mesh_datasets", "model", "models"),
     ("expression_models", "meshes", "mesh_datasets"),
+    ("speech_databases", "model", "models"),
+    ("clip_datasets", "model", "models"),
+    ("clip_datasets", "database", "speech_databases"),
 )
 """Section, the key of its entries that is a name, and the section that it must stand in."""
 
@@ -32,10 +35,11 @@ def check_config(config: dict, schema_path: Path) -> None:
             if entry and entry[key] not in config[known]:
                 problem = f"there is no '{entry[key]}' among the {known}"
                 raise InputError(f"config: {section}.{name}.{key}", problem, nearest(entry[key], config[known]))
-    for name in config["train_variants"]:
-        if name not in config["slidergan_variants"]:
-            problem = f"there is no '{name}' among the slidergan_variants"
-            raise InputError("config: train_variants", problem, nearest(name, config["slidergan_variants"]))
+    for section in ("train_variants", "variant_shards"):
+        for name in config[section]:
+            if name not in config["slidergan_variants"]:
+                problem = f"there is no '{name}' among the slidergan_variants"
+                raise InputError(f"config: {section}", problem, nearest(name, config["slidergan_variants"]))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -22,7 +22,7 @@ STAGE = "evaluate"
 logger = logging.getLogger(__name__)
 
 NOTES = (
-    f"IED: {NORMALISATION}. Pairs are two pictures of one held-out face and session.",
+    f"IED: {NORMALISATION}. Pairs are two pictures of one held-out face and session, or two frames of a held-out clip.",
     "Regression: mean of |p' - p| / |p|, p' read by the checkpoint's own critic off real pictures and edits (Table 4).",
     "Recognition: seven expressions given to held-out faces, average accuracy of a classifier trained on renders of "
     "the other held-out faces. It is no human's judgement and none of the paper's networks.",
@@ -47,13 +47,13 @@ def run(inputs: Paths, outputs: Paths, settings: Evaluate) -> None:
     rows: list[Scores] = []
     figures: list[tuple[str, str]] = []
     remarks: list[str] = []
-    held_out = None
+    held_out: dict[str, np.ndarray] = {}
     for path in tqdm(paths, desc=STAGE, unit="checkpoint"):
         candidate = read_candidate(path, shards, inputs.get("action_units") or None, settings, device)
-        if held_out is not None and not np.array_equal(held_out, candidate.pictures.held_out):
-            raise InputError(path, f"holds out other faces than {paths[0]}", "train all variants with one share")
-        held_out = candidate.pictures.held_out
-        pairs = held_out_pairs(candidate.pictures, candidate.conditions.usable, settings.pairs_per_face, settings.seed)
+        pictures = candidate.pictures
+        if not np.array_equal(held_out.setdefault(pictures.digest, pictures.held_out), pictures.held_out):
+            raise InputError(path, "holds out other faces than a variant before it", "train all with one share")
+        pairs = held_out_pairs(pictures, candidate.conditions.usable, settings.pairs_per_face, settings.seed)
         scores, copied = score(candidate, pairs, settings)
         rows += [scores, *([copied] if copied.variant not in {row.variant for row in rows} else [])]
         found = recognition(candidate, settings)

@@ -41,7 +41,7 @@ def run(inputs: Paths, outputs: Paths, settings: IndexTakes) -> None:
             first, end = spoken_windows(sound)
             found.append((row, first / WINDOWS_PER_S, speech_features(sound)[first:end], coefficients(row, model)))
         except UnusableDatum as why:
-            rejects.append(Reject(row.name, STAGE, str(why)))
+            rejects.append(Reject(f"{outputs['takes'].stem}/{row.name}", STAGE, str(why)))
     check_rejects(rejects, len(rows), settings.max_reject_rate, inputs["manifest"])
     write_rejects(outputs["rejects"], rejects)
     used, starts, features, motion = zip(*found, strict=True) if found else ((), (), (), ())

@@ -14,7 +14,6 @@ from pipeline.sample.clips import write_talking_clips
 from pipeline.sample.population import make_population
 from pipeline.sample.speech_sounds import WORDS
 from pipeline.sample.speech_takes import write_database, write_released
-from pipeline.settings.sample import MakeSample
 from pipeline.settings.speech import MakeSpeechSample
 from pipeline.shards import write_shard
 
@@ -32,15 +31,14 @@ def run(inputs: Paths, outputs: Paths, settings: MakeSpeechSample) -> None:
     known = [word for word in WORDS if word != ABSENT][: settings.words]
     if len(known) < settings.words:
         raise InputError("make_speech_sample.words", f"is {settings.words}", f"set it to {len(known)} or less")
-    sample = MakeSample(**settings.sample)
-    population = make_population(sample)
+    population = make_population(settings)
     wanted = [
         (word, SPLITS[number % len(SPLITS)], number // len(SPLITS) + 1)
         for word in known
         for number in range(settings.clips_per_word)
     ]
-    clips = write_talking_clips(population, outputs["clip"].parents[2], [*wanted, (ABSENT, "test", 1)], sample)
-    takes, actions = write_database(population, outputs["manifest"], known, settings.speakers, sample)
+    clips = write_talking_clips(population, outputs["clip"].parents[2], [*wanted, (ABSENT, "test", 1)], settings)
+    takes, actions = write_database(population, outputs["manifest"], known, settings.speakers, settings)
     chosen = clips.id[: len(wanted) : settings.clips_per_word + 1]
     write_released(outputs["released"].parent, population.model, actions, clips, chosen)
     names = {"expression_names": population.model.expression.names, "model_digest": population.model.digest}

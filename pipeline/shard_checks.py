@@ -11,6 +11,7 @@ import numpy as np
 
 from models3d.camera import CAMERA_FIELDS
 from pipeline.crops import to_crop
+from pipeline.lrw import FRAMES, SPLITS
 from pipeline.provenance import digest_of
 from pipeline.shards import Shard, content_digest
 
@@ -102,11 +103,14 @@ def check_crop(shard: Shard) -> Iterator[str]:
         yield "a crop is no similarity: it shears, mirrors or vanishes"
 
 
+def check_status(shard: Shard) -> Iterator[str]:
+    if not all(shard.text("status")):
+        yield "an item has no status"
+
+
 def check_fits(shard: Shard) -> Iterator[str]:
     if (shard["residual"] < 0).any():
         yield "a residual is negative"
-    if not all(shard.text("status")):
-        yield "an item has no status"
     height, width = shard["images"].shape[1:3]
     for item, crop, points in zip(shard.text("id"), shard["crop"], shard["landmarks_px"], strict=True):
         x, y = to_crop(np.array(crop), np.array(points)).mean(0)
@@ -145,12 +149,29 @@ def check_subjects(shard: Shard) -> Iterator[str]:
         yield "a group is not one session of one subject"
 
 
+def check_clips(shard: Shard) -> Iterator[str]:
+    """A clip is of one word and one split, aligned by one method, and shows each of its frames once."""
+    clips, frames = shard.text("clip"), shard["frame"].tolist()
+    said = list(zip(*(shard.text(name) for name in ("word", "split", "method")), strict=True))
+    stated: dict[str, set[tuple[str, ...]]] = {}
+    for clip, row in zip(clips, said, strict=True):
+        stated.setdefault(clip, set()).add(row)
+    for clip, rows in stated.items():
+        if len(rows) > 1 or not all(next(iter(rows))) or {split for _, split, _ in rows} - {*SPLITS}:
+            yield f"clip '{clip}' is of {sorted(rows)}"
+    if len(set(zip(clips, frames, strict=True))) < len(frames) or not all(0 <= frame < FRAMES for frame in frames):
+        yield f"a clip has a frame twice, or one outside 0 to {FRAMES - 1}"
+    if not ((shard["confidence"] >= 0) & (shard["confidence"] <= 1)).all():
+        yield "a confidence lies outside [0, 1]"
+
+
 Check = Callable[[Shard], Iterator[str]]
 EVERY: tuple[Check, ...] = (check_digest, check_attributes, check_ids, check_finite, check_range, check_images)
 CHECKS: Mapping[str, tuple[Check, ...]] = {
-    "annotated": (*EVERY, check_camera, check_crop, check_fits),
+    "annotated": (*EVERY, check_camera, check_crop, check_fits, check_status),
     "paired": (*EVERY, check_camera, check_crop, check_variants),
     "meshes": (*EVERY, check_camera, check_crop, check_subjects),
+    "speech": (*EVERY, check_camera, check_crop, check_fits, check_clips),
 }
 """What is checked of each kind."""
 

@@ -1,5 +1,6 @@
 """A 4D speech database: a manifest of takes, each the sound of one word and what the face did."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -28,10 +29,8 @@ class TakeRow(NamedTuple):
     neutral: Path | None
     coefficients: Path | None
     frames_per_s: float
-
-    @property
-    def name(self) -> str:
-        return f"{self.speaker}_{self.word}"
+    name: str = ""
+    """SPEAKER_WORD, and from a speaker's second take of a word on its number."""
 
 
 def read_takes(manifest: Path) -> list[TakeRow]:
@@ -49,7 +48,13 @@ def read_takes(manifest: Path) -> list[TakeRow]:
     missing = [column for column in COLUMNS if column not in rows[0]]
     if missing:
         raise InputError(manifest, f"lacks the columns {missing}", f"its header is {','.join(COLUMNS)}")
-    return [_take(manifest, line, row) for line, row in enumerate(rows, start=2)]
+    takes, counts = [], Counter[tuple[str, str]]()
+    for line, row in enumerate(rows, start=2):
+        take = _take(manifest, line, row)
+        counts[take.speaker, take.word] += 1
+        number = counts[take.speaker, take.word]
+        takes.append(take._replace(name=f"{take.speaker}_{take.word}" + (f"_{number}" if number > 1 else "")))
+    return takes
 
 
 def _take(manifest: Path, line: int, row: dict[str, str]) -> TakeRow:

@@ -26,6 +26,7 @@ REJECTING: Mapping[str, tuple[str, ...]] = {
     "annotated": PHOTO_STAGES,
     "paired": (*PHOTO_STAGES, "render_pairs"),
     "meshes": MESH_STAGES,
+    "speech": ("align_speech", "fit_clips"),
 }
 """Stages before a kind: what one of them rejects does not stand in it."""
 
@@ -98,7 +99,8 @@ def reject_problems(shards: Shards, rejects: Sequence[Reject]) -> Iterator[str]:
         if not all(reject):
             yield f"a row lacks its id, stage or reason: {tuple(reject)}"
     for kind, stages in REJECTING.items():
-        kept = {item for shard in shards.values() if shard.kind == kind for item in shard.text("id")}
+        whole = "clip" if kind == "speech" else "id"
+        kept = {item for shard in shards.values() if shard.kind == kind for item in shard.text(whole)}
         for reject in rejects:
             if reject.stage in stages and reject.id in kept:
                 yield f"'{reject.id}' was rejected by {reject.stage} and is in a '{kind}' shard"

@@ -16,7 +16,7 @@ from pipeline.gan.conditions import Conditions, read_conditions
 from pipeline.gan.image_distance import distance_per_pixel
 from pipeline.gan.networks import Critic, Generator
 from pipeline.gan.order import groups_of_pairs
-from pipeline.gan.pictures import Pictures, read_pictures
+from pipeline.gan.pictures import Pictures, condition_of, read_any, read_pictures
 from pipeline.seeds import generator as seeded
 from pipeline.settings.train import Evaluate
 
@@ -69,10 +69,15 @@ class Scores(NamedTuple):
 def read_candidate(
     path: Path, shards: Sequence[Path], action_units: Path | None, settings: Evaluate, device: torch.device
 ) -> Candidate:
-    """Raises InputError if the checkpoint is of another model, range or list of components than the shards, or of
-    pictures that they are smaller than."""
+    """The pictures are those of the shards that have the checkpoint's components.
+
+    Raises InputError if the checkpoint is of another model, range or list of components than the shards, or of
+    pictures that they are smaller than.
+    """
     generator, critic, description = read_networks(path)
-    pictures = read_pictures(shards, description.held_out_share)
+    names = description.condition.component_names
+    own = [shard for shard in shards if condition_of([read_any(shard)]).component_names == names]
+    pictures = read_pictures(own or shards, description.held_out_share)
     for name, ours, its in zip(pictures.condition._fields, pictures.condition, description.condition, strict=True):
         if name not in ("canonical_landmarks_px", "sigmas_mm") and ours != its:
             raise InputError(path, f"was trained with another {name} than {shards[0]}", "train it on these shards")
@@ -161,7 +166,8 @@ def score(candidate: Candidate, pairs: Pairs, settings: Evaluate) -> tuple[Score
     obeyed, _ = relative_errors(regressed(candidate, made), wanted)
     unheeded, _ = relative_errors(regressed(candidate, originals), wanted)
     recognition, floor = recognised(candidate, settings)
-    label = f"copy of the input, {candidate.size_px} px"
+    clips = (candidate.pictures.pairable & candidate.pictures.photo).any()
+    label = f"copy of the input, {candidate.size_px} px" + (", frames of clips" if clips else "")
     size, count, network = candidate.size_px, len(wanted), candidate.description.identity_network
     error, copy_error = (
         float(d.std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan") for d in (distance, copied)
@@ -202,7 +208,8 @@ def recognition(candidate: Candidate, settings: Evaluate) -> Recognition | None:
     """
     names, span = candidate.conditions.names, candidate.description.condition.range
     known = expressions.prototypes(settings.expressions, names, span)
-    groups = groups_of_pairs(candidate.pictures, candidate.pictures.held_out & candidate.conditions.usable)
+    chosen = candidate.pictures.held_out & candidate.conditions.usable & ~candidate.pictures.photo
+    groups = groups_of_pairs(candidate.pictures, chosen)
     if known is None or len(groups) < 2:
         return None
     params = candidate.pictures.params

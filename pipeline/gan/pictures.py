@@ -14,13 +14,17 @@ from pipeline.provenance import digest_of
 from pipeline.shards import LAYOUTS, Shard, read_shard
 
 EXACT = ("paired", "meshes")
-"""Kinds whose pictures of one face differ in nothing but parameters that are known exactly: pairs are drawn there."""
+"""Kinds whose pictures of one face differ in nothing but parameters that are known exactly."""
 
 SHARED = ("range", "sigmas_mm", "component_names", "model_digest", "bounds")
 """Attributes in which shards of one training agree."""
 
 ORIGINAL = 0
 """Variant of a `paired` shard that is the photo, whose parameters are a fit and not exact."""
+
+PAIRABLE = (*EXACT, "speech")
+"""Kinds whose pictures of one face can be pairs. Frames of a clip share the person and the light, and their parameters
+are a fit: not exact."""
 
 REMEDY = "train on shards of one workflow, or delete it and run the workflow again"
 
@@ -54,7 +58,7 @@ class Pictures(NamedTuple):
     person: Int[np.ndarray, " n"]
     """Equal where the face is."""
     pairable: Bool[np.ndarray, " n"]
-    """Whether the parameters are exact and the group's pictures differ in nothing else."""
+    """Whether two pictures of the group are an edit and its truth."""
     photo: Bool[np.ndarray, " n"]
     """Whether it is of a kind without exact parameters: what the unpaired epochs are for."""
     neutral: Bool[np.ndarray, " n"]
@@ -138,23 +142,25 @@ def flat(shard: Shard, held_out_share: float) -> Part:
     """The items of a shard one after the other; those of a `paired` one are (face, variant)."""
     params, ids = np.asarray(shard["params"]), shard.text("id")
     images = shard["images"].reshape(-1, *shard["images"].shape[-3:])
-    exact = np.full(len(images), shard.kind in EXACT)
+    pairable = np.full(len(images), shard.kind in PAIRABLE)
     faces = ids
     if params.ndim == 3:
         variants = shard.text("variants")
         faces = [name for name in ids for _ in variants]
         ids = [f"{name}#{variant}" for name in ids for variant in variants]
-        exact = np.tile(np.arange(len(variants)) != ORIGINAL, params.shape[0])
+        pairable = np.tile(np.arange(len(variants)) != ORIGINAL, params.shape[0])
         params = params.reshape(-1, params.shape[-1])
     people = faces
     if "session" in shard.arrays:
         people = shard.text("subject")
         faces = [f"{a}/{b}" for a, b in zip(people, shard.text("session"), strict=True)]
+    if "clip" in shard.arrays:
+        people = faces = shard.text("clip")
     if "split" in shard.arrays:
-        held_out = np.array([split == "test" for split in shard.text("split")], bool)
+        held_out = np.array([split != "train" for split in shard.text("split")], bool)
     else:
         held_out = np.array([is_held_out(face, held_out_share) for face in faces], bool)
-    return Part(images, params, faces, people, exact, exact & ~params.any(axis=1), held_out, ids)
+    return Part(images, params, faces, people, pairable, pairable & ~params.any(axis=1), held_out, ids)
 
 
 def numbered(names: Sequence[str]) -> Int[np.ndarray, " n"]:

@@ -18,13 +18,12 @@ from pipeline.sample.clips_layout import write_clip, write_clip_text
 from pipeline.sample.emotionet import FACE_HEIGHT_MM
 from pipeline.sample.expressions import coefficients
 from pipeline.sample.heads import Head
-from pipeline.sample.population import Population, draw_identity, random_for
+from pipeline.sample.population import PeopleSettings, Population, draw_identity, random_for
 from pipeline.sample.scene import Scene, draw_background, draw_camera, draw_gaze, draw_lighting
 from pipeline.sample.speech_sounds import CONTEXTS, WORDS, Stretch, said, shifted
 from pipeline.sample.speech_synthesis import draw_voice, speak
 from pipeline.sample.visemes import draw_style, motion
 from pipeline.sample.wardrobe import Wear, draw_outfit, dress, worn
-from pipeline.settings.sample import MakeSample
 
 MOODS: tuple[Mapping[str, float], ...] = (
     {"smile": 1.0, "cheek_raise": 0.8},
@@ -126,7 +125,7 @@ def pictures(
 
 
 def write_talking_clips(
-    population: Population, root: Path, wanted: list[tuple[str, str, int]], settings: MakeSample
+    population: Population, root: Path, wanted: list[tuple[str, str, int]], settings: PeopleSettings
 ) -> ClipTruth:
     """Write `root/WORD/SPLIT/WORD_NNNNN.mp4` and its .txt for every (word, split, number) wanted."""
     basis, rows = population.model.expression, []

@@ -1,6 +1,7 @@
 """The people of the sample: one head, who they can be, what they can do, and how they can look."""
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32
@@ -11,7 +12,6 @@ from pipeline.sample.heads import Head, load_head
 from pipeline.sample.identity import identity_basis
 from pipeline.sample.regions import Regions, find_regions
 from pipeline.seeds import generator
-from pipeline.settings.sample import MakeSample
 
 SEEDED_AS = "make_sample"
 """The stage in whose name the sample's generators are made."""
@@ -20,6 +20,16 @@ KERNEL_SAMPLES = 320
 """Vertices of the identity basis's Nystroem approximation."""
 IDENTITY_RANGE = 2.5
 """Nobody is drawn farther from the mean, in standard deviations."""
+
+
+@runtime_checkable
+class PeopleSettings(Protocol):
+    """What decides who there is: the settings that all stages of the sample share."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def identity_components(self) -> int: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +41,12 @@ class Population:
     model: FaceModel
 
 
-def random_for(settings: MakeSample, *item: object) -> np.random.Generator:
+def random_for(settings: PeopleSettings, *item: object) -> np.random.Generator:
     """The generator of one item of the sample."""
     return generator(settings.seed, SEEDED_AS, *item)
 
 
-def make_population(settings: MakeSample) -> Population:
+def make_population(settings: PeopleSettings) -> Population:
     """The population of a seed, which draws its identity basis and noise; topology and actions are always the same."""
     head = load_head()
     count = len(head.vertices)

@@ -16,11 +16,10 @@ from pipeline.files import write_table
 from pipeline.lrw import SAMPLE_RATE
 from pipeline.sample.clips import ClipTruth, boundaries_s, padded
 from pipeline.sample.clips_layout import write_array, write_wav
-from pipeline.sample.population import Population, draw_identity, random_for
+from pipeline.sample.population import PeopleSettings, Population, draw_identity, random_for
 from pipeline.sample.speech_sounds import WORDS, said
 from pipeline.sample.speech_synthesis import draw_voice, speak
 from pipeline.sample.visemes import draw_style, motion
-from pipeline.settings.sample import MakeSample
 from pipeline.speech_database import COLUMNS
 
 FRAMES_PER_S = 30
@@ -44,7 +43,7 @@ class TakeTruth(NamedTuple):
 
 
 def write_database(
-    population: Population, manifest: Path, words: Sequence[str], speakers: int, settings: MakeSample
+    population: Population, manifest: Path, words: Sequence[str], speakers: int, settings: PeopleSettings
 ) -> tuple[TakeTruth, Float32[np.ndarray, "r k"]]:
     """Write the manifest and, beside it, audio/, meshes/ and neutrals/; the takes, and all frames' speech actions."""
     basis, rows, bounds, shown = population.model.expression, [], [], []

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MakeSpeechSample:
-    """See `make_speech_sample` in the configuration's schema; `sample` is the section of `make_sample`."""
+    """See `make_speech_sample` in the configuration's schema; the first two are `make_sample`'s: the same people."""
 
-    sample: dict
+    seed: int
+    identity_components: int
     words: int
     clips_per_word: int
     speakers: int

@@ -1,11 +1,9 @@
 """Alignment of clips with a database of made voices: right words, wrong words, and what cannot be aligned."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-
-pytest.importorskip("av", reason="PyAV is not pinned yet")
-
-from dataclasses import replace
 
 from models3d.errors import InputError
 from models3d.face_model import FaceModel, basis_from_displacements, empty_basis

@@ -4,9 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
-pytest.importorskip("av", reason="PyAV is not pinned yet")
-
 from scipy.spatial.transform import Rotation
 
 from models3d.errors import InputError

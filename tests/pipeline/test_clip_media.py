@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("av", reason="PyAV is not pinned yet")
-
 from models3d.errors import UnusableDatum
 from pipeline.clip_media import read_frames, read_sound
 from pipeline.lrw import FRAMES, SAMPLE_RATE, SIDE_PX

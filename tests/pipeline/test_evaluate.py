@@ -16,7 +16,7 @@ from pipeline.gan.figures import FIGURES
 from pipeline.gan.networks import Generated
 from pipeline.gan.training import Job, train
 from pipeline.settings.train import Evaluate
-from tests.pipeline.gan.made_shards import TRAIN, write_meshes, write_paired
+from tests.pipeline.gan.made_shards import TRAIN, write_meshes, write_paired, write_speech
 
 torch.set_num_threads(1)  # as the workflow's rules have it
 EVALUATE = Evaluate(
@@ -58,6 +58,18 @@ def test_one_table_with_the_copy_as_its_floor(trained, tmp_path):
     assert "http" not in page, "opens without a network"
     sources = re.findall(r'src="([^"]+)"', page)
     assert len(sources) == 2 * len(FIGURES) and all((tmp_path / source).is_file() for source in sources)
+
+
+def test_a_checkpoint_of_clips_is_judged_on_clips(trained, tmp_path):
+    clips, path = write_speech(tmp_path / "speech.h5", clips=4, more=("speech_01",)), tmp_path / "slidergan_speech.pt"
+    settings = replace(TRAIN, variant="slidergan_speech")
+    train(Job((clips,), None, None, path, tmp_path / "h.csv", tmp_path / "s.png", settings), ALONE)
+    checkpoints = [trained["checkpoints"][0], path]
+    rows, _ = evaluate({"checkpoints": checkpoints, "shards": [*trained["shards"], clips]}, tmp_path)
+    copies = ["copy of the input, 64 px", "copy of the input, 64 px, frames of clips"]
+    assert list(rows) == ["slidergan_rad", copies[0], "slidergan_speech", copies[1]]
+    assert int(rows["slidergan_speech"]["pairs"]) == EVALUATE.pairs_per_face, "one clip is held out"
+    assert rows["slidergan_speech"]["recognition"] == "-"
 
 
 def test_a_perfect_generator_has_no_distance_left(trained, monkeypatch):

@@ -5,8 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-pytest.importorskip("av", reason="PyAV is not pinned yet")
-
 from models3d.camera import Camera, project
 from models3d.errors import InputError, UnusableDatum
 from models3d.face_model import basis_from_displacements, synthesize

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models3d.errors import InputError
-from pipeline.files import read_rejects, read_table, write_rejects
+from pipeline.files import Reject, read_rejects, read_table, write_rejects
 from pipeline.provenance import digest_of
 from pipeline.settings.dataset import ValidateShards
 from pipeline.shard_checks import CHECKS, disagreements, originals_that_differ, skipped
@@ -65,15 +65,33 @@ def meshes(rng):
     return Shard("meshes", attributes, arrays)
 
 
+@pytest.fixture
+def speech(meshes):
+    """Two clips of two frames, made up."""
+    shared = ("images", "params", "residual", "camera", "crop")
+    arrays = {name: meshes.arrays[name] for name in shared} | {
+        "id": np.array([b"l/0/08", b"l/0/07", b"l/1/07", b"l/1/08"]),
+        "clip": np.array([b"l/0", b"l/0", b"l/1", b"l/1"]),
+        "word": np.array([b"ABOUT"] * 4),
+        "frame": np.array([8, 7, 7, 8], np.int32),
+        "split": np.array([b"train", b"train", b"test", b"test"]),
+        "method": np.array([b"mfcc_dtw"] * 4),
+        "confidence": np.array([0.9, 0.9, 1, 1], np.float32),
+        "identity": np.zeros((4, 2), np.float32),
+        "landmarks_px": np.full((4, 68, 2), 4, np.float32),
+    }
+    return Shard("speech", dict(meshes.attributes), arrays)
+
+
 def problems(shard: Shard) -> list[str]:
     """What is found in a shard that was written with what is in it now."""
     sealed = Shard(shard.kind, {**shard.attributes, "content_digest": content_digest(shard.arrays)}, shard.arrays)
     return [said for check in CHECKS[shard.kind] for said in check(sealed)]
 
 
-def test_good_shards_have_no_problems(annotated, paired, meshes):
-    assert [problems(shard) for shard in (annotated, paired, meshes)] == [[], [], []]
-    assert {"annotated", "paired", "meshes"} <= set(CHECKS) <= set(LAYOUTS)
+def test_good_shards_have_no_problems(annotated, paired, meshes, speech):
+    assert [problems(shard) for shard in (annotated, paired, meshes, speech)] == [[], [], [], []]
+    assert {"annotated", "paired", "meshes", "speech"} == set(CHECKS) <= set(LAYOUTS)
 
 
 BROKEN = {
@@ -144,6 +162,30 @@ def test_a_broken_promise_of_a_meshes_shard_is_named(meshes, name, row, value, s
     meshes.arrays[name] = meshes.arrays[name].astype("S5") if name == "split" else meshes.arrays[name]
     meshes.arrays[name][row] = value
     assert any(said in problem for problem in problems(meshes))
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "value", "said"),
+    [
+        ("split", 0, b"test", "clip 'l/0' is of"),
+        ("split", slice(0, 2), b"dev", "clip 'l/0' is of"),
+        ("word", 3, b"", "clip 'l/1' is of"),
+        ("frame", 0, 7, "a frame twice"),
+        ("frame", 0, 29, "outside 0 to 28"),
+        ("confidence", 2, 1.5, "a confidence lies outside"),
+        ("landmarks_px", 0, -900, "outside its image"),
+    ],
+)
+def test_a_broken_promise_of_a_speech_shard_is_named(speech, name, row, value, said):
+    speech.arrays[name][row] = value
+    assert any(said in problem for problem in problems(speech)), problems(speech)
+
+
+def test_a_clip_that_was_rejected_has_no_frames(speech, tmp_path):
+    shards = {tmp_path / "speech/set/00001.h5": speech}
+    assert list(reject_problems(shards, [Reject("l/2", "align_speech", "silent audio")])) == []
+    [said] = reject_problems(shards, [Reject("l/1", "fit_clips", "28 frames instead of 29")])
+    assert said == "'l/1' was rejected by fit_clips and is in a 'speech' shard"
 
 
 @pytest.mark.parametrize("name", ["model_digest", "range", "settings_digest", "component_names", "seed"])

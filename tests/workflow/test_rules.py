@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from pipeline import settings
+from pipeline.fit_options import FitSettings
 from pipeline.provenance import ROOT
 
 RULES = {
@@ -78,6 +79,12 @@ def test_schema_and_records_agree(config_schema):
     sections["BuildModels"] = definitions["model"]
     sections["ListPhotos"] = without(definitions["dataset"] | {"dataset": {}}, "model")
     sections["ListMeshes"] = without(definitions["mesh_dataset"] | {"dataset": {}}, "registered", "unit_mm", "model")
+    sections["ListClips"] = without(
+        definitions["clip_dataset"] | {"dataset": {}}, "released_basis", "database", "model"
+    )
+    sections["MakeSpeechSample"] |= {"seed": {}, "identity_components": {}}
+    shared = {name: {} for name, value in vars(FitSettings).items() if isinstance(value, property)}
+    sections["FitClips"] |= sections["AnnotateFaces"] | shared
     sections["BuildExpressionModel"] |= without(definitions["expression_model"], "meshes")
     for name in ("RenderPairs", "RenderMeshes"):
         sections[name] |= sections["AnnotateFaces"]

@@ -7,11 +7,13 @@ from snakemake.exceptions import WorkflowError
 from models3d.errors import InputError
 from pipeline.config_check import check_config
 from pipeline.index_dataset import describe_dataset
+from pipeline.list_clips import write_clip_listings
 from pipeline.list_meshes import write_mesh_listings
 from pipeline.list_photos import write_listings
 from pipeline.provenance import code_digest
 from pipeline.settings.meshes import ListMeshes
 from pipeline.settings.reading import read_settings
+from pipeline.settings.speech import ListClips
 
 try:
     check_config(config, Path(workflow.basedir) / "workflow/schemas/config.schema.json")
@@ -34,10 +36,12 @@ def is_made(path):
 
 DATASETS, MESH_DATASETS = present("datasets"), present("mesh_datasets")
 EXPRESSION_MODELS = present("expression_models")
+SPEECH_DATABASES, CLIP_DATASETS = present("speech_databases"), present("clip_datasets")
 MADE = [name for name, dataset in DATASETS.items() if is_made(dataset["root"])]
 
 
 wildcard_constraints:
+    database="[A-Za-z0-9_-]+",
     dataset="[A-Za-z0-9_-]+",
     kind="[a-z]+",
     model="[A-Za-z0-9_-]+",
@@ -70,6 +74,12 @@ def mesh_listing_of(name):
     return {"dataset": name, **{key: MESH_DATASETS[name][key] for key in keys}}
 
 
+def clip_listing_of(name):
+    """The same for a set of clips."""
+    keys = ("root", "released", "shards", "shard_size")
+    return {"dataset": name, **{key: CLIP_DATASETS[name][key] for key in keys}}
+
+
 def model_file(dataset):
     """The native file of the face model that a dataset goes with."""
     return f"{RESULTS}/models/{dataset['model']}.h5"
@@ -83,6 +93,21 @@ def model_of(wildcards):
 def with_crop(section):
     """A section with the size, place of the face and range of the annotated images, which it shares."""
     return {**config["annotate_faces"], **config[section]}
+
+
+def with_fit(section):
+    """The same with what `fit_faces` believes about landmarks, which every fit shares."""
+    shared = (
+        "iterations",
+        "landmark_sigma",
+        "identity_weight",
+        "expression_weight",
+        "focal",
+        "focal_ratio",
+        "focal_log_sigma",
+        "max_turn_degrees",
+    )
+    return {**{key: config["fit_faces"][key] for key in shared}, **with_crop(section)}
 
 
 def stage(name, settings=None):
@@ -101,21 +126,11 @@ def benchmark_of(path):
     return f"{RESULTS}/benchmarks/{path}.tsv"
 
 
-def not_built_yet(target):
-    """The input of a target that has no stages yet: planning a run that asks for it stops with this sentence."""
-
-    def refuse(wildcards):
-        raise WorkflowError(
-            f"'{target}' has no stages in this version. Ask for 'annotated', 'paired', 'meshes', 'train', 'dataset' or 'all'."
-        )
-
-    return refuse
-
-
 def where_to_look():
     """The last words of a run: what was made, and the pictures to open."""
     summary = Path(RESULTS) / "shards/dataset.json"
     sheets = sorted(Path(RESULTS).glob("sheets/*/*.png"))
+    sheets += sorted(Path(RESULTS).glob("sheets/speech/*"))
     sheets += sorted(Path(RESULTS).glob("gan/*/samples.png"))
     sheets += sorted(Path(RESULTS).glob("evaluation/report.html"))
     lines = [describe_dataset(summary)] if summary.is_file() else []
@@ -124,7 +139,7 @@ def where_to_look():
     )
 
 
-# Listings of the user's own photos and meshes are brought up to date here, once, not in a job: only the shards in
+# Listings of the user's own photos, meshes and clips are brought up to date here, once, not in a job: only the shards in
 # which something changed get a new file, so only they run again. What the workflow makes is listed by a rule.
 if workflow.is_main_process:
     try:
@@ -140,6 +155,12 @@ if workflow.is_main_process:
                 write_mesh_listings(
                     read_settings(ListMeshes, mesh_listing_of(name)),
                     Path(RESULTS) / "mesh_listings" / name,
+                )
+        for name, clips in CLIP_DATASETS.items():
+            if not is_made(clips["root"]):
+                write_clip_listings(
+                    read_settings(ListClips, clip_listing_of(name)),
+                    Path(RESULTS) / "clip_listings" / name,
                 )
     except InputError as error:
         raise WorkflowError(str(error)) from error

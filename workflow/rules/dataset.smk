@@ -4,6 +4,7 @@ SHARDS = [
     *all_shards(rules.annotate_faces.output.shard),
     *all_shards(rules.render_pairs.output.shard),
     *mesh_shards(rules.render_meshes.output.shard),
+    *clip_shards(rules.fit_clips.output.shard),
 ]
 
 
@@ -27,6 +28,7 @@ rule index_dataset:
                 for path in all_shards(earlier.output.rejects)
             ),
             *mesh_rejects(),
+            *speech_rejects(),
         ],
     output:
         dataset=f"{RESULTS}/shards/dataset.json",

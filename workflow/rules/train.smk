@@ -1,13 +1,30 @@
 """Training from the shards, and what it is worth. On a GPU where there is one."""
 
 TRAINED = config["train_variants"]
-RENDERED = [shard for shard in SHARDS if "/annotated/" not in shard]
+DEFAULT_KINDS = ("annotated", "paired", "meshes")
 ACTION_UNITS = [config["action_units"]] if config["action_units"] else []
+
+
+def shards_of(kinds):
+    """The shards of some kinds."""
+    return [shard for shard in SHARDS if Path(shard).parts[-3] in kinds]
+
+
+def kinds_for(variant):
+    """What a variant is trained and evaluated on: shards of one model, whose parameters mean the same."""
+    return config["variant_shards"].get(variant, DEFAULT_KINDS)
+
+
+def evaluated_on():
+    """All that the trained variants are evaluated on: pictures that are in pairs."""
+    return shards_of(
+        {kind for name in TRAINED for kind in kinds_for(name)} - {"annotated"}
+    )
 
 
 rule train_identity:
     input:
-        shards=RENDERED,
+        shards=shards_of(("paired", "meshes")),
     output:
         identity=f"{RESULTS}/identity/network.pt",
         report=f"{RESULTS}/identity/report.json",
@@ -32,7 +49,7 @@ rule train_identity:
 # delete them before it starts the rule again, and the training could not go on from where it was.
 rule train_slidergan:
     input:
-        shards=SHARDS,
+        shards=lambda wildcards: shards_of(kinds_for(wildcards.variant)),
         identity=config["identity_weights"] or rules.train_identity.output.identity,
         action_units=ACTION_UNITS,
     output:
@@ -64,7 +81,7 @@ rule train_slidergan:
 rule evaluate:
     input:
         checkpoints=expand(rules.train_slidergan.output.checkpoint, variant=TRAINED),
-        shards=RENDERED,
+        shards=evaluated_on(),
         action_units=ACTION_UNITS,
     output:
         table=f"{RESULTS}/evaluation/table.csv",

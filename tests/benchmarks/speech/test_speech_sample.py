@@ -14,8 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("av", reason="PyAV is not pinned yet")
-
 from models3d.face_model import FaceModel, combine
 from models3d.fitting.joint_fit import JointFitOptions, fit_together
 from models3d.fitting.landmark_fit import fit_landmarks

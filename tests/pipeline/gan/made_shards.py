@@ -107,19 +107,19 @@ def write_meshes(path: Path, subjects: int = 2, frames: int = 5, first: int = 20
     return path
 
 
-def write_speech(path: Path, frames: int = 5, first: int = 300) -> Path:
-    """Two clips, the second of the test split."""
-    count = 2 * frames
-    params = np.random.default_rng(first).uniform(-1, 1, (count, PARAMS)).astype(np.float32)
-    clip = np.repeat([0, 1], frames)
+def write_speech(path: Path, clips: int = 2, frames: int = 5, first: int = 300, more: tuple[str, ...] = ()) -> Path:
+    """Clips, the last of the test split; `more` names parameters besides those of the other kinds."""
+    count = clips * frames
+    params = np.random.default_rng(first).uniform(-1, 1, (count, PARAMS + len(more))).astype(np.float32)
+    clip = np.repeat(np.arange(clips), frames)
     arrays = {
         "id": [f"clips/{c}#{row % frames}" for row, c in enumerate(clip)],
         "images": np.stack([picture(first + c, p) for c, p in zip(clip, params, strict=True)]),
         "params": params,
         "word": ["about"] * count,
         "clip": [f"clips/{c}" for c in clip],
-        "frame": np.tile(np.arange(frames, dtype=np.int32), 2),
-        "split": ["test" if c else "train" for c in clip],
+        "frame": np.tile(np.arange(frames, dtype=np.int32), clips),
+        "split": ["test" if c == clips - 1 else "train" for c in clip],
         "method": ["sound"] * count,
         "confidence": np.ones(count, np.float32),
         "identity": np.zeros((count, 2), np.float32),
@@ -128,5 +128,6 @@ def write_speech(path: Path, frames: int = 5, first: int = 300) -> Path:
         "crop": np.zeros((count, 2, 3), np.float32),
         "residual": np.zeros(count, np.float32),
     }
-    write_shard(path, "speech", arrays, attributes())
+    named = {"component_names": [*NAMES, *more], "sigmas_mm": [3.0, 2.0, 1.0, *[1.0] * len(more)]}
+    write_shard(path, "speech", arrays, attributes(**named))
     return path

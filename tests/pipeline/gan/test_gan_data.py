@@ -52,6 +52,13 @@ def test_pairs_are_rendered_pictures_of_one_face_and_session(shards):
     assert [len(rows) for rows in people if rows[0] >= pictures.starts[2]] == [10], "of one person"
 
 
+def test_frames_of_a_clip_are_pairs_and_photos(tmp_path):
+    pictures = read_pictures([write_speech(tmp_path / "speech.h5", clips=3)], 0.3)
+    groups = groups_of_pairs(pictures, ~pictures.held_out)
+    assert [len(rows) for rows in groups] == [5, 5] and pictures.photo.all()
+    assert pictures.held_out.tolist() == [False] * 10 + [True] * 5
+
+
 def test_a_face_is_held_out_by_its_id_alone(shards):
     alone, together = read_pictures(shards[:1], 0.3), read_pictures(shards, 0.3)
     count = len(alone.params)
