@@ -21,7 +21,7 @@ from pipeline.released_coefficients import read_released
 from pipeline.settings.speech import AlignSpeech
 from pipeline.shards import Shard, read_shard, write_shard
 from pipeline.speech_features import WINDOWS_PER_S, normalised, speech_features, windows_between
-from pipeline.word_matching import Calibration, Take, best_match, coefficients_at, take_times_s, takes_of
+from pipeline.word_matching import Calibration, Take, matches, mean_coefficients, take_times_s, takes_of
 
 STAGE = "align_speech"
 
@@ -84,7 +84,7 @@ def aligner(
             return from_released(Path(row.released), held, model.speech)
         if row.word not in by_word:
             raise UnusableDatum(f"the database lacks the word '{row.word}'")
-        found = warped(row, by_word, calibration, model.speech)
+        found = warped(row, by_word, calibration, model.speech, settings.takes)
         if found.confidence < settings.min_confidence:
             problem = f"does not sound like '{row.word}' (confidence {found.confidence:.2f})"
             raise UnusableDatum(f"{problem}, less than {settings.min_confidence:g}")
@@ -103,20 +103,23 @@ def from_released(path: Path, held: Basis | None, speech: Basis) -> Alignment:
     return Alignment(RELEASED, "", 1.0, WordFrames(0, FRAMES), bounded, np.full(FRAMES, np.nan))
 
 
-def warped(row: ClipRow, by_word: Mapping[str, Sequence[Take]], calibration: Calibration, speech: Basis) -> Alignment:
-    """The coefficients of the take that sounds most like the word in the clip, at the frames that show it."""
+def warped(
+    row: ClipRow, by_word: Mapping[str, Sequence[Take]], calibration: Calibration, speech: Basis, takes: int
+) -> Alignment:
+    """The mean coefficients of the takes that sound most like the word in the clip, at the frames that show it."""
     duration_s = read_duration(Path(row.text))
     features = speech_features(read_sound(Path(row.path)))
     first, end = windows_between(*word_span_s(duration_s), len(features))
     if end - first < 2:
         raise UnusableDatum("the sound ends before the word")
-    match = best_match(normalised(features[first:end]), row.word, by_word, calibration)
-    times_s = take_times_s(match, frame_times_s(), first / WINDOWS_PER_S)
+    found = matches(normalised(features[first:end]), row.word, by_word, calibration)[:takes]
+    start_s = first / WINDOWS_PER_S
+    times_s = take_times_s(found[0], frame_times_s(), start_s)
     span = word_frames(duration_s)
     outside = (np.arange(FRAMES) < span.first) | (np.arange(FRAMES) >= span.end)
-    coefficients = np.clip(coefficients_at(match.take, times_s), *speech.bounds.T)
+    coefficients = np.clip(mean_coefficients(found, frame_times_s(), start_s), *speech.bounds.T)
     coefficients[outside], times_s[outside] = np.nan, np.nan
-    return Alignment(WARPED, match.take.name, match.confidence, span, coefficients, times_s)
+    return Alignment(WARPED, found[0].take.name, found[0].confidence, span, coefficients, times_s)
 
 
 def arrays(kept: list[tuple[ClipRow, Alignment]], speech: int) -> dict[str, object]:

@@ -12,6 +12,8 @@ from pipeline.time_warping import Warping, second_at, warp
 
 LEAST_SPREAD = 0.05
 """Of the scores of like and unlike words: a small database says little of how they scatter."""
+TINY = 1e-9
+"""So that takes of which not one is sure still have a mean."""
 REFERENCE_WORDS = 24
 """At most so many words of a database are what a word is compared with, spread evenly over their names."""
 
@@ -47,7 +49,7 @@ class Calibration(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A word in a clip and the take that says it most alike."""
+    """A word in a clip and a take that says it."""
 
     take: Take
     warping: Warping
@@ -81,19 +83,27 @@ def reference_words(words: Iterable[str]) -> list[str]:
 def calibrate(takes: Sequence[Take]) -> Calibration | None:
     """From the scores of the database's own takes, for their own words and for others, as other speakers say them.
 
-    Two normal densities of one variance give a logistic curve: its middle lies between their means, its width is the
-    variance over their distance. None if there are not two words, none has two speakers, or like ones cost more.
+    None if there are not two words, none has two speakers, or like ones cost more.
     """
     like: list[float] = []
     unlike: list[float] = []
     words = reference_words(take.word for take in takes)
     for take in (take for take in takes if take.word in words):
         others = {word: [o for o in takes if o.word == word and o.speaker != take.speaker] for word in words}
-        costs = {word: cheapest(take.features, said)[1].cost for word, said in others.items() if said}
+        costs = {word: cheapest(take.features, said) for word, said in others.items() if said}
         for word, cost in costs.items():
             if len(costs) > 1:
                 rest = [other for name, other in costs.items() if name != word]
                 (like if word == take.word else unlike).append(cost / float(np.median(rest)))
+    return calibration(like, unlike)
+
+
+def calibration(like: Sequence[float], unlike: Sequence[float]) -> Calibration | None:
+    """What scores of like and of unlike words teach. Two normal densities of one variance give a logistic curve: its
+    middle lies between their means, its width is the variance over their distance.
+
+    None if there are none, or like ones cost as much as unlike ones.
+    """
     if not like or not unlike:
         return None
     low, high = float(np.mean(like)), float(np.mean(unlike))
@@ -101,21 +111,32 @@ def calibrate(takes: Sequence[Take]) -> Calibration | None:
     return Calibration((low + high) / 2, max(spread, LEAST_SPREAD) ** 2 / (high - low)) if low < high else None
 
 
-def cheapest(features: Float32[np.ndarray, "w f"], takes: Sequence[Take]) -> tuple[Take, Warping]:
-    """The take that costs least, of one or more."""
-    warpings = [warp(features, take.features) for take in takes]
-    best = int(np.argmin([warping.cost for warping in warpings]))
-    return takes[best], warpings[best]
+def cheapest(features: Float32[np.ndarray, "w f"], takes: Sequence[Take]) -> float:
+    """What the take costs that costs least, of one or more."""
+    return min(warp(features, take.features).cost for take in takes)
 
 
-def best_match(
-    features: Float32[np.ndarray, "w f"], word: str, by_word: Mapping[str, Sequence[Take]], calibration: Calibration
-) -> Match:
-    """The take of the word that is most alike; `features` are normalised over the word in the clip."""
-    take, warping = cheapest(features, by_word[word])
+def matches(
+    features: Float32[np.ndarray, "w f"], word: str, by_word: Mapping[str, Sequence[Take]], curve: Calibration
+) -> list[Match]:
+    """All takes of the word, the most alike first; `features` are normalised over the word in the clip."""
     others = [name for name in reference_words(by_word) if name != word]
-    usual = float(np.median([cheapest(features, by_word[name])[1].cost for name in others]))
-    return Match(take, warping, calibration.confidence(warping.cost / usual))
+    usual = float(np.median([cheapest(features, by_word[name]) for name in others]))
+    warped = [(take, warp(features, take.features)) for take in by_word[word]]
+    found = [Match(take, warping, curve.confidence(warping.cost / usual)) for take, warping in warped]
+    return sorted(found, key=lambda match: match.warping.cost)
+
+
+def mean_coefficients(
+    found: Sequence[Match], times_s: Float64[np.ndarray, " f"], start_s: float
+) -> Float32[np.ndarray, "f k"]:
+    """The coefficients of the takes at moments of the clip, as sure as each of them is of the word.
+
+    What is one speaker's own way stands in one take, what the word asks of everyone in all.
+    """
+    weights = np.array([match.confidence for match in found]) + TINY
+    parts = [coefficients_at(match.take, take_times_s(match, times_s, start_s)) for match in found]
+    return np.average(parts, axis=0, weights=weights).astype(np.float32)
 
 
 def take_times_s(match: Match, times_s: Float64[np.ndarray, " f"], start_s: float) -> Float64[np.ndarray, " f"]:

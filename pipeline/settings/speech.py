@@ -49,6 +49,7 @@ class AlignSpeech:
     """See `align_speech` in the configuration's schema."""
 
     min_confidence: float
+    takes: int
     max_reject_rate: float
 
 
