@@ -26,13 +26,17 @@ def check_model(fits: Shard, model: FaceModel, item: object) -> None:
         raise InputError(item, "was fitted with another model", "delete it and run the workflow again")
 
 
-def label_attributes(model: FaceModel, range_sigma: float) -> dict[str, object]:
-    """The attributes by which the `params` of a shard are read: whose components they are of, and in what unit."""
+def label_attributes(model: FaceModel, range_sigma: float, basis: Basis | None = None) -> dict[str, object]:
+    """The attributes by which the `params` of a shard are read: whose components they are of, and in what unit.
+
+    basis  of the parameters, if not the model's expression
+    """
+    basis = basis or model.expression
     return {
         "model": model.name,
         "model_digest": model.digest,
         "range": range_sigma,
-        "sigmas_mm": model.expression.sigmas_mm.tolist(),
-        "component_names": list(model.expression.names),
-        "bounds": (model.expression.bounds / np.float32(range_sigma)).tolist(),
+        "sigmas_mm": basis.sigmas_mm.tolist(),
+        "component_names": list(basis.names),
+        "bounds": (basis.bounds / np.float32(range_sigma)).tolist(),
     }

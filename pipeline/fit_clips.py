@@ -25,7 +25,7 @@ from pipeline.clip_tables import ClipRow, read_clips
 from pipeline.crops import canonical_landmarks_px, crop_matrix, cut
 from pipeline.face_detector import FaceDetector
 from pipeline.files import Paths, Reject, check_rejects, write_rejects
-from pipeline.fit_checks import check_model, check_range
+from pipeline.fit_checks import check_model, check_range, label_attributes
 from pipeline.fit_options import landmark_fit_options
 from pipeline.lrw import FRAMES, SIDE_PX
 from pipeline.provenance import provenance
@@ -253,12 +253,9 @@ def described(model: FaceModel, speech: Shard, settings: FitClips) -> dict[str, 
     return provenance(
         STAGE,
         settings,
-        model=model.name,
-        model_digest=model.digest,
+        **label_attributes(model, settings.range_sigma, model.motion),
+        canonical_landmarks_px=canonical_landmarks_px(model, settings.size_px, settings.face_scale).round(4).tolist(),
         seed=settings.seed,
-        range=settings.range_sigma,
-        sigmas_mm=model.motion.sigmas_mm.tolist(),
-        component_names=list(model.motion.names),
         expressions=len(model.expression),
         alignments_digest=speech.attributes["content_digest"],
         alignment_settings=speech.attributes["settings"],

@@ -52,11 +52,13 @@ def test_pairs_are_rendered_pictures_of_one_face_and_session(shards):
     assert [len(rows) for rows in people if rows[0] >= pictures.starts[2]] == [10], "of one person"
 
 
-def test_frames_of_a_clip_are_pairs_and_photos(tmp_path):
-    pictures = read_pictures([write_speech(tmp_path / "speech.h5", clips=3)], 0.3)
-    groups = groups_of_pairs(pictures, ~pictures.held_out)
-    assert [len(rows) for rows in groups] == [5, 5] and pictures.photo.all()
-    assert pictures.held_out.tolist() == [False] * 10 + [True] * 5
+def test_frames_of_a_clip_are_pairs_and_photos(shards, tmp_path):
+    alone = read_pictures([write_speech(tmp_path / "speech.h5", clips=3)], 0.3)
+    assert [len(rows) for rows in groups_of_pairs(alone, ~alone.held_out)] == [5, 5] and alone.photo.all()
+    pictures = read_pictures([*shards, write_speech(tmp_path / "speech.h5")], 0.3)
+    speech = slice(-10, None)
+    assert pictures.photo[speech].all() and pictures.pairable[speech].all()
+    np.testing.assert_array_equal(pictures.held_out[speech], [False] * 5 + [True] * 5)
 
 
 def test_a_face_is_held_out_by_its_id_alone(shards):
@@ -186,13 +188,6 @@ def test_pictures_that_are_no_grey_levels_are_refused(shards):
         file["images"] = images
     with pytest.raises(InputError, match=r"annotated\.h5: .*'images'.*[Dd]elete it and run the workflow again"):
         read_pictures(shards, 0.3)
-
-
-def test_shards_of_clips_are_read_like_photos(shards, tmp_path):
-    pictures = read_pictures([*shards, write_speech(tmp_path / "speech.h5")], 0.3)
-    speech = slice(-10, None)
-    assert pictures.photo[speech].all() and not pictures.pairable[speech].any()
-    np.testing.assert_array_equal(pictures.held_out[speech], [False] * 5 + [True] * 5)
 
 
 def test_a_condition_says_how_far_each_component_goes(tmp_path):
