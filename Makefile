@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all a newcomer needs; the rest is for contributors.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint format clean
+.PHONY: help setup demo test test-fuzz test-faults bench lint format clean
 
 PYTHON ?= python3
 CORES ?= $(shell nproc)
@@ -31,6 +31,12 @@ demo: setup  ## annotate the sample and the photos that packages ship
 
 test: setup  ## the test suite, a process a core
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
+
+test-fuzz: setup  ## read 10,000 damaged files with every reader
+	FUZZ_WORKERS=$(CORES) $(BIN)/python -m pytest tests/fuzz -s -m fuzz
+
+test-faults: setup  ## kill runs and fill disks, run again, compare the bytes
+	$(BIN)/python -m pytest tests/faults -s -m faults
 
 bench: setup  ## compare with peers; prints tables
 	$(BIN)/python -m pytest tests/benchmarks -s -m benchmark

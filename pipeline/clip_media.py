@@ -13,6 +13,8 @@ from pipeline.lrw import FRAMES, FRAMES_PER_S, SAMPLE_RATE, SIDE_PX
 
 LONGEST_S = 60.0
 """Of a recording that is decoded: a word takes a second."""
+FORMATS = "mov,wav,flac,ogg,mp3"
+"""By FFmpeg's names, `mov` being mp4, too. Others it knows are lists of further files, which it would open."""
 SILENT_RMS = 10 ** (-55 / 20)
 """Root mean square over full scale below which a recording holds no speech."""
 
@@ -35,6 +37,8 @@ def read_frames(path: Path) -> UInt8[np.ndarray, "f h w 3"]:
             raise UnusableDatum(f"{stream.width} x {stream.height} px instead of {SIDE_PX} x {SIDE_PX}")
         frames = []
         for frame in container.decode(stream):
+            if (frame.width, frame.height) != (SIDE_PX, SIDE_PX):  # whatever the header says
+                raise UnusableDatum(f"a frame of {frame.width} x {frame.height} px")
             frames.append(frame.to_ndarray(format="rgb24"))
             if len(frames) > FRAMES:
                 raise UnusableDatum(f"more than {FRAMES} frames")
@@ -74,7 +78,8 @@ def read_sound(path: Path) -> Float32[np.ndarray, " t"]:
 def _opened(path: Path) -> Iterator[av.container.InputContainer]:
     """A container to decode; what its content makes fail inside the block is an UnusableDatum."""
     try:
-        with av.open(str(path), "r", metadata_errors="ignore") as container:
+        options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+        with av.open(str(path), "r", metadata_errors="ignore", container_options=options) as container:
             yield container
     except (av.FFmpegError, OSError, ValueError) as error:
         raise UnusableDatum(f"cannot be decoded ({type(error).__name__})") from error

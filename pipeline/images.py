@@ -1,6 +1,7 @@
 """Reading photos that anybody may have made: 8-bit RGB as it should be looked at, or a reason why not."""
 
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from models3d.errors import InputError, UnusableDatum
 from pipeline.photo_tables import Photo
@@ -17,6 +19,13 @@ from pipeline.provenance import file_digest
 FORMATS = ("JPEG", "PNG", "WEBP", "PPM")
 PAPER = (255, 255, 255)
 """What shows through where a photo is transparent."""
+
+MOST_SCANS = 100
+"""Of a JPEG: a progressive one has some ten, and each costs a pass over all pixels, however few its bytes are."""
+
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""JPEG's (ITU-T T.81, B.1.1): what a stuffed byte or a restart between coefficients is not."""
+_SCAN, _END = 0xDA, 0xD9
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -49,6 +58,7 @@ def read_photo(path: Path, max_pixels: int) -> UInt8[np.ndarray, "h w 3"]:
             raise UnusableDatum("empty file (0 bytes)")
         with _quiet_and_unlimited(), Image.open(path, formats=FORMATS) as image:
             _check_size(image, max_pixels)
+            _check_scans(image, path)
             return _rgb(_upright(image))
     except UnusableDatum:
         raise
@@ -81,6 +91,20 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
         raise UnusableDatum(f"claims {width} x {height} pixels, more than {max_pixels}")
+
+
+def _check_scans(image: Image.Image, path: Path) -> None:
+    if isinstance(image, JpegImageFile) and (scans := _scans(path.read_bytes())) > MOST_SCANS:
+        raise UnusableDatum(f"{scans} scans of all pixels, more than {MOST_SCANS}")
+
+
+def _scans(data: bytes) -> int:
+    """How often a JPEG goes over its pixels; what lies in a segment (a thumbnail) or behind the end does not count."""
+    scans, at = 0, 2
+    while (found := _MARKER.search(data, at)) and (kind := data[found.start() + 1]) != _END:
+        scans += kind == _SCAN
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
+    return scans
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -1,17 +1,22 @@
 """LRW-3D's speech coefficients of a clip: `.npy`, `.npz` or `.h5` of (29, 10 or more), whatever its array is called."""
 
+from collections.abc import Callable, Mapping
+from math import prod
 from pathlib import Path
 
-import h5py
 import numpy as np
 from jaxtyping import Float32
 
-from models3d.errors import UnusableDatum
+from models3d.errors import InputError, UnusableDatum
+from models3d.readers.fields import Fields
+from models3d.readers.hdf5 import hdf5_fields
+from models3d.readers.npz import npy_fields, npz_fields
 from pipeline.lrw import FRAMES
 
 SUFFIXES = (".npy", ".npz", ".h5")
+LAYOUT = f"LRW-3D's coefficients of a clip ({', '.join(SUFFIXES)} of one array)"
 MOST_BYTES = 10_000_000
-"""A file of 29 x 1,000 numbers has a fortieth of it."""
+"""An array of 29 x 1,000 numbers has a fortieth of it."""
 
 
 def read_released(path: Path, most: int) -> Float32[np.ndarray, "f k"]:
@@ -20,11 +25,9 @@ def read_released(path: Path, most: int) -> Float32[np.ndarray, "f k"]:
     Raises UnusableDatum if it does not hold exactly one array, of 29 rows and `most` columns or more of finite numbers.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UnusableDatum(f"'{path.name}' is larger than {MOST_BYTES} bytes")
         array = _only_array(path)
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        raise UnusableDatum(f"'{path.name}' cannot be read ({type(error).__name__})") from error
+    except InputError as error:
+        raise UnusableDatum(f"'{path.name}' cannot be read ({error})") from error
     if array.ndim != 2 or len(array) != FRAMES or array.shape[1] < most or array.dtype.kind != "f":
         problem = f"holds {array.dtype} {array.shape} where ({FRAMES}, {most} or more) floats are expected"
         raise UnusableDatum(f"'{path.name}' {problem}")
@@ -34,25 +37,18 @@ def read_released(path: Path, most: int) -> Float32[np.ndarray, "f k"]:
 
 
 def _only_array(path: Path) -> np.ndarray:
-    """Nothing is unpickled; what a compressed file claims to hold is not believed before its size is checked."""
-    if path.suffix == ".npy":
-        return np.load(path, allow_pickle=False)
-    if path.suffix == ".npz":
-        return _only_member(path)
-    with h5py.File(path, "r") as file:
-        found = [value for value in file.values() if isinstance(value, h5py.Dataset)]
-        if len(found) != 1:
-            raise UnusableDatum(f"'{path.name}' holds {len(found)} arrays instead of one")
-        if found[0].nbytes > MOST_BYTES:
-            raise UnusableDatum(f"'{path.name}' holds an array of {found[0].nbytes} bytes")
-        return found[0][()]
+    """Nothing is unpickled, nothing outside the file is followed, no size is believed before it is checked."""
+    fields = FIELDS[path.suffix](path)
+    if len(fields.shapes) != 1:
+        raise UnusableDatum(f"'{path.name}' holds {len(fields.shapes)} arrays instead of one")
+    [name] = fields.shapes
+    if 8 * prod(fields.shape(name)) > MOST_BYTES:
+        raise UnusableDatum(f"'{path.name}' holds an array of {fields.shape(name)}, larger than {MOST_BYTES} bytes")
+    return fields.read(name)
 
 
-def _only_member(path: Path) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as members:
-        if len(members.files) != 1:
-            raise UnusableDatum(f"'{path.name}' holds {len(members.files)} arrays instead of one")
-        [entry] = members.zip.infolist()
-        if entry.file_size > MOST_BYTES:
-            raise UnusableDatum(f"'{path.name}' holds an array of {entry.file_size} bytes")
-        return members[members.files[0]]
+FIELDS: Mapping[str, Callable[[Path], Fields]] = {
+    ".npy": lambda path: npy_fields(path, LAYOUT, "array"),
+    ".npz": lambda path: npz_fields(path, LAYOUT),
+    ".h5": lambda path: hdf5_fields(path, LAYOUT),
+}

@@ -17,6 +17,7 @@ import numpy as np
 from xxhash import xxh3_128
 
 from models3d.errors import InputError
+from models3d.readers.fields import BROKEN_FILE
 from pipeline.files import whole_file
 from pipeline.shard_layouts import LAYOUTS, SIZES
 
@@ -180,9 +181,9 @@ def read_shard(path: Path, kind: str) -> Shard:
                 raise InputError(path, f"expected a '{kind}' shard of schema {SCHEMA_VERSION}, found {found}", remedy)
             content = _mapped(path)
             arrays = {name: content(file[name]) for name in LAYOUTS[kind] if name in file}
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except BROKEN_FILE as error:
         raise InputError(path, f"cannot be read as HDF5 ({error})", remedy) from error
     problem = layout_problem(kind, arrays)
     if problem:

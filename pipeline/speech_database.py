@@ -10,9 +10,10 @@ from jaxtyping import Float, Float32
 
 from models3d.errors import InputError, UnusableDatum
 from models3d.face_model import FaceModel
+from models3d.readers.fields import BROKEN_FILE
 from models3d.rigid import apply, similarity
 from models3d.stable_alignment import stable_motion
-from pipeline.files import read_table
+from pipeline.listings import below_manifest, manifest_rows
 
 COLUMNS = ("word", "speaker", "audio", "meshes", "neutral", "coefficients", "frames_per_s")
 """Of the manifest. Paths are relative to it. A take has `meshes` (an .npy of frames x vertices x 3) and the speaker's
@@ -39,33 +40,22 @@ def read_takes(manifest: Path) -> list[TakeRow]:
     Raises InputError if it cannot be read, lacks a column, has no rows, or a row that names files outside its folder,
     neither meshes with a neutral nor coefficients, or no rate of frames.
     """
-    try:
-        rows = read_table(manifest)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(manifest, f"cannot be read ({error})", "name the manifest of a 4D speech database") from error
-    if not rows:
-        raise InputError(manifest, "has no rows", f"list takes under {','.join(COLUMNS)}")
-    missing = [column for column in COLUMNS if column not in rows[0]]
-    if missing:
-        raise InputError(manifest, f"lacks the columns {missing}", f"its header is {','.join(COLUMNS)}")
     takes, counts = [], Counter[tuple[str, str]]()
-    for line, row in enumerate(rows, start=2):
+    for line, row in manifest_rows(str(manifest), COLUMNS, COLUMNS, "take"):
         take = _take(manifest, line, row)
         counts[take.speaker, take.word] += 1
         number = counts[take.speaker, take.word]
         takes.append(take._replace(name=f"{take.speaker}_{take.word}" + (f"_{number}" if number > 1 else "")))
+    if not takes:
+        raise InputError(manifest, "has no rows", f"list takes under {','.join(COLUMNS)}")
     return takes
 
 
 def _take(manifest: Path, line: int, row: dict[str, str]) -> TakeRow:
+    place = f"{manifest}, line {line}"
+
     def inside(column: str) -> Path | None:
-        if not row[column]:
-            return None
-        root = manifest.parent.resolve()
-        path = (root / row[column]).resolve()
-        if not path.is_relative_to(root):
-            raise InputError(f"{manifest}, line {line}", f"{column} '{row[column]}' lies outside its folder", "move it")
-        return path
+        return manifest.parent / below_manifest(str(manifest), place, row[column]) if row[column] else None
 
     audio, meshes, neutral, coefficients = (inside(name) for name in ("audio", "meshes", "neutral", "coefficients"))
     try:
@@ -80,7 +70,7 @@ def _take(manifest: Path, line: int, row: dict[str, str]) -> TakeRow:
     }
     for problem, holds in problems.items():
         if holds:
-            raise InputError(f"{manifest}, line {line}", problem, "complete the row, or take it out")
+            raise InputError(place, problem, "complete the row, or take it out")
     assert audio is not None
     return TakeRow(row["word"], row["speaker"], audio, meshes, neutral, coefficients, rate)
 
@@ -92,7 +82,7 @@ def read_array(path: Path, *shape: int | None) -> Float[np.ndarray, "..."]:
     """
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except BROKEN_FILE as error:
         raise UnusableDatum(f"'{path.name}' cannot be read as .npy ({type(error).__name__})") from error
     fits = array.ndim == len(shape) and all(
         found == wanted if wanted else found > 0 for found, wanted in zip(array.shape, shape, strict=True)

@@ -18,7 +18,11 @@ from models3d.errors import InputError
 
 MAX_NUMBERS = 2**26
 """Largest array that is read, in numbers: 2.5 times the 158 components of LSFM's full head."""
+MAX_MESH_NUMBERS = 2**23
+"""The same for a list of vertices or of what names vertices: ten times a raw scan's."""
 MAX_FILE_BYTES = 2**30
+MAX_ENTRIES = 10_000
+"""Arrays, groups or variables in a file; the richest layout has some fifty."""
 
 Shape = tuple[int | None, ...]
 """An expected shape; None takes any length."""
@@ -38,16 +42,17 @@ class Fields:
     shapes: Mapping[str, tuple[int, ...] | None]
     read: Callable[[str], np.ndarray]
 
-    def shape(self, name: str) -> tuple[int, ...]:
-        """The shape that the file states. Raises InputError if there is no such array or it is too large to read."""
+    def shape(self, name: str, most: int = MAX_NUMBERS) -> tuple[int, ...]:
+        """The shape that the file states. Raises InputError if there is no such array or it has more than `most`
+        numbers."""
         if name not in self.shapes:
             found = ", ".join(sorted(self.shapes)[:20]) or "nothing"
             raise self.problem(f"has no field '{name}'; it holds: {found}")
         shape = self.shapes[name]
         if shape is None:
             raise self.problem(f"its field '{name}' is not an array of real numbers")
-        if prod(shape) > MAX_NUMBERS:
-            raise self.problem(f"its field '{name}' claims {shape} numbers, more than the {MAX_NUMBERS} allowed")
+        if prod(shape) > most:
+            raise self.problem(f"its field '{name}' claims {shape} numbers, more than the {most} allowed")
         return shape
 
     def numbers(self, name: str, expected: Shape) -> Float[np.ndarray, "..."]:
@@ -56,7 +61,7 @@ class Fields:
         A vector may be stored as MATLAB stores it, as a row or a column. Raises InputError if the field
         is missing, of another shape, too large (both before any number is read), or not finite.
         """
-        array = self._read_shaped(name, expected)
+        array = self._read_shaped(name, expected, MAX_MESH_NUMBERS if expected == (None, 3) else MAX_NUMBERS)
         if not np.isfinite(array).all():
             raise self.problem(f"its field '{name}' holds numbers that are not finite")
         return array if array.dtype.kind == "f" else array.astype(np.float64)
@@ -70,6 +75,7 @@ class Fields:
 
     def interleaved(self, name: str) -> Float[np.ndarray, "n 3"]:
         """A vector x0 y0 z0 x1 ... as points. Raises InputError if its length is no multiple of three."""
+        self.shape(name, MAX_MESH_NUMBERS)
         array = self.numbers(name, (None,))
         if array.size == 0 or array.size % 3:
             raise self.problem(f"its field '{name}' has {array.size} numbers, no multiple of three")
@@ -82,7 +88,7 @@ class Fields:
 
         Raises InputError if there is none, or one is outside that range or not whole (MATLAB stores them as doubles).
         """
-        array = self._read_shaped(name, expected)
+        array = self._read_shaped(name, expected, MAX_MESH_NUMBERS)
         if not array.size:
             raise self.problem(f"its field '{name}' is empty")
         with np.errstate(invalid="ignore"):  # a NaN fails the comparison below
@@ -100,8 +106,8 @@ class Fields:
         """What is wrong with the file, with the remedy that fits all such cases."""
         return InputError(self.path, text, f"give a complete file in this layout: {self.layout}")
 
-    def _read_shaped(self, name: str, expected: Shape) -> np.ndarray:
-        stated = self.shape(name)
+    def _read_shaped(self, name: str, expected: Shape, most: int) -> np.ndarray:
+        stated = self.shape(name, most)
         shape = stated
         if len(expected) == 1:
             shape = tuple(length for length in stated if length != 1) or (1,)

@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from models3d.readers.fields import Fields, check_file, readable
+from models3d.readers.fields import MAX_ENTRIES, Fields, check_file, readable
 
 
 def hdf5_fields(path: Path, layout: str) -> Fields:
@@ -17,8 +17,12 @@ def hdf5_fields(path: Path, layout: str) -> Fields:
 
     def shapes() -> dict[str, tuple[int, ...] | None]:
         found: dict[str, tuple[int, ...] | None] = {}
+        met: list[str | bytes] = []
 
         def note(name: str | bytes, item: h5py.Group | h5py.Dataset) -> None:
+            met.append(name)
+            if len(met) > MAX_ENTRIES:
+                raise ValueError(f"more than {MAX_ENTRIES} groups and arrays")
             if isinstance(item, h5py.Dataset) and isinstance(name, str):  # bytes are a name that is no UTF-8
                 found[name] = _stated_shape(item)
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models3d.errors import InputError
-from models3d.readers.fields import MAX_FILE_BYTES, Fields, check_file, readable
+from models3d.readers.fields import MAX_ENTRIES, MAX_FILE_BYTES, Fields, check_file, readable
 
 HEADER_BYTES = 128
 START_BYTES = 4096
@@ -82,8 +82,11 @@ def _variables(data: memoryview, order: str, struct: str | None) -> Iterator[_Ma
 
 def _elements(data: memoryview, order: str) -> Iterator[_Element]:
     """Tag, payload and padding, one after the other; ValueError where a payload reaches beyond the data."""
-    at = 0
+    at = count = 0
     while at + 8 <= len(data):
+        count += 1
+        if count > MAX_ENTRIES:
+            raise ValueError(f"more than {MAX_ENTRIES} elements")
         kind, size = unpack_from(order + "II", data, at)
         start = at + 8
         if kind >> 16:  # the short form: two half words, then up to four bytes of payload

@@ -8,7 +8,7 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.lib import format as npy
 
-from models3d.readers.fields import Fields, check_file, readable
+from models3d.readers.fields import MAX_ENTRIES, Fields, check_file, readable
 
 HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
@@ -19,7 +19,10 @@ def npz_fields(path: Path, layout: str) -> Fields:
 
     def shapes() -> dict[str, tuple[int, ...] | None]:
         with ZipFile(path) as archive:
-            return {name.removesuffix(".npy"): _stated_shape(archive.open(name)) for name in archive.namelist()}
+            names = archive.namelist()
+            if len(names) > MAX_ENTRIES:
+                raise ValueError(f"{len(names)} arrays, more than {MAX_ENTRIES}")
+            return {name.removesuffix(".npy"): _stated_shape(archive.open(name)) for name in names}
 
     def read(name: str) -> np.ndarray:
         with ZipFile(path) as archive, archive.open(f"{name}.npy") as stream:

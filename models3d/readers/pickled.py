@@ -8,10 +8,11 @@ NumPy, and chumpy and SciPy around it, leave in such records is enough to build 
 import pickle
 import pickletools
 import re
+from collections.abc import Callable
 from io import BytesIO
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,7 +28,9 @@ ARRAY_NAMES = re.compile(
 )
 """Names that pickles of NumPy, chumpy and SciPy arrays hold."""
 MAX_MEMO = 100_000
-"""The unpickler makes room for the highest memo number that a file states; FLAME needs some hundreds."""
+"""The highest memo number that a file may state; FLAME needs some hundreds."""
+MAX_OPCODES = 1_000_000
+"""An array takes some twenty of them, whatever its size."""
 
 
 class Inert:
@@ -44,7 +47,11 @@ class Inert:
         self.state = state
 
 
-class _InertUnpickler(pickle.Unpickler):
+class _InertUnpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
+    """Python's, not C's: it lets keys be looked at before they are hashed, which takes for ever for nested tuples."""
+
+    dispatch: ClassVar[dict] = {**pickle._Unpickler.dispatch}  # type: ignore[attr-defined]
+
     def __init__(self, path: Path, data: bytes) -> None:
         super().__init__(BytesIO(data), encoding="latin1")
         self.path = path
@@ -61,6 +68,24 @@ class _InertUnpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> Any:
         raise pickle.UnpicklingError("it refers to objects outside the file")
+
+
+def _keys_checked(load: Callable, keys: slice) -> Callable:
+    def checked(self: Any) -> None:
+        if any(isinstance(key, tuple | frozenset) for key in self.stack[keys]):
+            raise pickle.UnpicklingError("it holds a dictionary or set of tuples")
+        load(self)
+
+    return checked
+
+
+LAST, EVEN, ALL = slice(-2, -1), slice(0, None, 2), slice(None)
+HASHING = {
+    pickle.SETITEM: LAST, pickle.SETITEMS: EVEN, pickle.DICT: EVEN, pickle.ADDITEMS: ALL, pickle.FROZENSET: ALL
+}  # fmt: skip
+"""Opcodes that hash, and which things on the stack they do that to."""
+for opcode, keys in HASHING.items():
+    _InertUnpickler.dispatch[opcode[0]] = _keys_checked(_InertUnpickler.dispatch[opcode[0]], keys)
 
 
 def pickle_fields(path: Path, layout: str) -> Fields:
@@ -81,9 +106,9 @@ def pickle_fields(path: Path, layout: str) -> Fields:
 
 def _load(path: Path) -> object:
     data = path.read_bytes()
-    for opcode, argument, _ in pickletools.genops(data):  # which checks every stated length against the file, too
-        if "PUT" in opcode.name and argument is not None and argument > MAX_MEMO:
-            raise pickle.UnpicklingError(f"memo number {argument}")
+    for number, (opcode, argument, _) in enumerate(pickletools.genops(data)):  # which checks every stated length
+        if number > MAX_OPCODES or ("PUT" in opcode.name and argument is not None and argument > MAX_MEMO):
+            raise pickle.UnpicklingError(f"more than {MAX_OPCODES} steps, or memo number {argument}")
     return _InertUnpickler(path, data).load()
 
 
@@ -105,9 +130,11 @@ def _array(value: object) -> np.ndarray | None:
 
 
 def _filled(shape: tuple[int, ...], dtype: Inert, order: str, numbers: object) -> np.ndarray | None:
-    code = str(dtype.arguments[0])
-    if not re.fullmatch(r"[fiu][1248]", code):
+    code = dtype.arguments[0]
+    if not isinstance(code, str) or not re.fullmatch(r"[fiu][1248]", code):
         return None  # text, objects
+    if not all(isinstance(length, int) for length in shape):
+        raise ValueError("a shape that is not of whole numbers")
     byte_order = ">" if dtype.state and dtype.state[1] == ">" else "<"
     if isinstance(numbers, Inert) and numbers.name == "_codecs.encode":
         numbers = numbers.arguments[0]

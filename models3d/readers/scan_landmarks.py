@@ -10,6 +10,7 @@ from jaxtyping import Float64
 
 from models3d.errors import UnusableDatum
 from models3d.face_model import LANDMARK_COUNT
+from models3d.readers.fields import BROKEN_FILE
 
 MAX_BYTES = 2**20
 
@@ -26,7 +27,7 @@ def read_scan_landmarks(scan: Path) -> Float64[np.ndarray, "68 3"]:
         raise UnusableDatum(f"{path.name} is too large to hold {LANDMARK_COUNT} landmarks")
     try:
         points = PARSERS[path.suffix](path.read_text(encoding="utf-8"))
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except BROKEN_FILE as error:
         raise UnusableDatum(f"{path.name} cannot be read as landmarks ({error or type(error).__name__})") from error
     if points.shape != (LANDMARK_COUNT, 3):
         raise UnusableDatum(f"{path.name} holds points of shape {points.shape}, not ({LANDMARK_COUNT}, 3)")

@@ -16,6 +16,9 @@ from pipeline.gan.pictures import Condition
 
 State = dict[str, Any]
 Network = TypeVar("Network", Generator, Critic)
+Sizes = TypeVar("Sizes", bound=tuple)
+LARGEST = 10_000
+"""Channels, blocks or pixels that a file may state: more take for ever only to be counted."""
 DISK_REMEDY = "free some space and run again: training goes on from the checkpoint that was there before"
 REMEDY = "name a checkpoint of this pipeline, or delete it and run the workflow again"
 
@@ -45,8 +48,8 @@ class Description(NamedTuple):
 def write_state(path: Path, state: Mapping[str, object]) -> None:
     """Save whole or not at all; raises InputError if the disk is full, and what was there stays."""
     try:
-        with whole_file(path) as temporary:
-            torch.save(dict(state), temporary)
+        with whole_file(path) as temporary, temporary.open("wb") as stream:  # a name would stand in the file
+            torch.save(dict(state), stream)
     except (OSError, RuntimeError) as error:
         if full(error):
             raise InputError(path, "the disk is full", DISK_REMEDY) from error
@@ -78,7 +81,8 @@ def claimed_bytes(state: object) -> int:
     """What all tensors would take in memory: one of stride 0 claims more than its file holds."""
     if isinstance(state, Tensor):
         return state.numel() * state.element_size()
-    return sum(claimed_bytes(value) for value in state.values()) if isinstance(state, Mapping) else 0
+    held = state.values() if isinstance(state, Mapping) else state if isinstance(state, list | tuple) else ()
+    return sum(map(claimed_bytes, held))
 
 
 def describe(description: Description) -> str:
@@ -92,7 +96,7 @@ def description_of(path: Path, state: State) -> Description:
     try:
         stated = json.loads(state["description"])
         condition: dict[str, Any] = {name: as_tuple(value) for name, value in stated.pop("condition").items()}
-        dimensions = Dimensions(**stated.pop("dimensions"))
+        dimensions = as_stated(Dimensions, stated.pop("dimensions"))
         names = tuple(stated.pop("names"))
         found = Description(dimensions=dimensions, condition=Condition(**condition), names=names, **stated)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -104,13 +108,31 @@ def description_of(path: Path, state: State) -> Description:
     return found
 
 
+def as_stated(kind: type[Sizes], stated: Mapping[str, object]) -> Sizes:
+    """A record of sizes from JSON; raises TypeError or ValueError if one has another type or is no network's."""
+    for name, expected in kind.__annotations__.items():
+        value = stated[name]
+        if type(value) is not expected and (type(value), expected) != (int, float):
+            raise TypeError(f"{name} is {str(value)[:40]!r}")
+        if isinstance(value, int | float) and not 0 <= value <= LARGEST:
+            raise ValueError(f"{name} is {value}")
+    return kind(**stated)
+
+
 def as_tuple(value: object) -> object:
     """Lists of JSON as the tuples that they were."""
     return tuple(as_tuple(item) for item in value) if isinstance(value, list) else value
 
 
 def load_weights(path: Path, network: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Copy weights by name; raises InputError on the first that is missing, unknown or of another shape."""
+    """Copy weights by name; raises InputError as `check_fit` does."""
+    check_fit(path, network, weights)
+    network.load_state_dict(dict(weights))
+
+
+def check_fit(path: Path, network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Raise InputError on the first weight that is missing, unknown or of another shape. The network may be one
+    without memory (of torch's device `meta`)."""
     if not isinstance(weights, Mapping):
         raise InputError(path, "holds no weights by name", REMEDY)
     expected = network.state_dict()
@@ -120,10 +142,9 @@ def load_weights(path: Path, network: nn.Module, weights: Mapping[str, Tensor]) 
         if not isinstance(weights[name], Tensor) or weights[name].shape != value.shape:
             found = tuple(getattr(weights[name], "shape", ()))
             raise InputError(path, f"'{name}' has shape {found}, expected {tuple(value.shape)}", REMEDY)
-    unknown = sorted(set(weights) - set(expected))
+    unknown = sorted(map(str, set(weights) - set(expected)))
     if unknown:
         raise InputError(path, f"has '{unknown[0]}', which the network has not", REMEDY)
-    network.load_state_dict(dict(weights))
 
 
 def read_networks(path: Path) -> tuple[Generator, Critic, Description]:

@@ -62,19 +62,10 @@ def read_action_units(
     Raises InputError if a column is missing, a value is no number, or not one picture is in the file.
     """
     remedy = "write one row a picture: a column 'id', and OpenFace's columns AU01_r to AU45_r"
-    with path.open(newline="", encoding="utf-8") as stream:
-        reader = csv.DictReader(stream, skipinitialspace=True)
-        names = tuple(name for name in reader.fieldnames or () if name.startswith("AU") and name.endswith("_r"))
-        if not names or "id" not in (reader.fieldnames or ()):
-            raise InputError(path, "has no column 'id', or none of action units", remedy)
-        try:
-            rows = {
-                row["id"]: [float(row[name]) for name in names]
-                for row in reader
-                if row.get("success", "1").strip() != "0"
-            }
-        except (TypeError, ValueError) as error:
-            raise InputError(path, f"line {reader.line_num} holds no numbers ({error})", remedy) from error
+    try:
+        names, rows = _intensities(path, remedy)
+    except (OSError, csv.Error, UnicodeDecodeError) as error:
+        raise InputError(path, f"cannot be read as a CSV in UTF-8 ({error})", remedy) from error
     usable = np.array([name in rows for name in ids], bool)
     if not usable.any():
         raise InputError(path, f"has none of the training's pictures ('{ids[0]}' is one)", remedy)
@@ -82,3 +73,23 @@ def read_action_units(
     if not np.isfinite(values).all():
         raise InputError(path, "has intensities that are no numbers", remedy)
     return np.clip(values, 0, 1), names, usable
+
+
+def _intensities(path: Path, remedy: str) -> tuple[tuple[str, ...], dict[str, list[float]]]:
+    """The columns of action units, and the numbers of every picture in which a face was found."""
+    rows = {}
+    with path.open(newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream, skipinitialspace=True, strict=True)
+        names = tuple(name for name in reader.fieldnames or () if name.startswith("AU") and name.endswith("_r"))
+        if not names or "id" not in (reader.fieldnames or ()):
+            raise InputError(path, "has no column 'id', or none of action units", remedy)
+        for row in reader:
+            if None in row or None in row.values():
+                raise InputError(path, f"line {reader.line_num} has not one value a column", remedy)
+            if row.get("success", "1").strip() == "0":
+                continue
+            try:
+                rows[row["id"]] = [float(row[name]) for name in names]
+            except ValueError as error:
+                raise InputError(path, f"line {reader.line_num} holds no numbers ({error})", remedy) from error
+    return names, rows

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.nn.functional import affine_grid, grid_sample
 
 from models3d.errors import InputError
+from models3d.readers.fields import BROKEN_FILE
 from models3d.rigid import matrix, similarity
-from pipeline.gan.checkpoints import load_weights, read_state
+from pipeline.gan.checkpoints import as_stated, check_fit, load_weights, read_state
 from pipeline.provenance import file_digest
 
 BLOCKS: Mapping[int, tuple[int, int, int, int]] = {
@@ -145,12 +146,14 @@ def read_identity(path: Path) -> tuple[IdentityNetwork, IdentityShape, str]:
     own = "description" in state
     try:
         if own:
-            weights, shape = state["identity"], IdentityShape(**json.loads(state["description"])["shape"])
+            weights, shape = state["identity"], as_stated(IdentityShape, json.loads(state["description"])["shape"])
         else:
             weights, shape = state, shape_of(state)
         with torch.device("meta"):
-            IdentityNetwork(shape)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            check_fit(path, IdentityNetwork(shape), weights)
+    except InputError:
+        raise
+    except BROKEN_FILE as error:
         remedy = "name the backbone.pth of ArcFace's r18, r50 or r100, or leave identity_weights null to train one"
         raise InputError(path, f"does not hold an ArcFace network ({error})", remedy) from error
     network = IdentityNetwork(shape)
