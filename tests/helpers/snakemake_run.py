@@ -21,14 +21,19 @@ TINY = {
 
 def snakemake(folder: Path, *arguments: str, config: dict = TINY, cores: int = 2) -> subprocess.CompletedProcess[str]:
     """`snakemake <arguments>` with output and errors as one text."""
+    return subprocess.run(
+        command(folder, *arguments, config=config, cores=cores),
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+
+
+def command(folder: Path, *arguments: str, config: dict = TINY, cores: int = 2) -> list[str]:
+    """What `snakemake` runs in the folder, which is there afterwards with the configuration in it."""
     folder.mkdir(exist_ok=True)
     (folder / "mine.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
-    command += ["--workflow-profile", ROOT / "workflow/profiles/default", "--configfile", folder / "mine.yaml"]
-    command += ["--cores", cores, *arguments]
-    return subprocess.run(
-        list(map(str, command)), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
+    words += ["--workflow-profile", ROOT / "workflow/profiles/default", "--configfile", folder / "mine.yaml"]
+    return [str(word) for word in (*words, "--cores", cores, *arguments)]
 
 
 def digests(folder: Path, pattern: str = "results/shards/**/*") -> dict[str, bytes]:

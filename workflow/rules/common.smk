@@ -11,6 +11,7 @@ from pipeline.list_clips import write_clip_listings
 from pipeline.list_meshes import write_mesh_listings
 from pipeline.list_photos import write_listings
 from pipeline.provenance import code_digest
+from pipeline.run_lock import join_runs
 from pipeline.settings.meshes import ListMeshes
 from pipeline.settings.reading import read_settings
 from pipeline.settings.speech import ListClips
@@ -142,6 +143,8 @@ def where_to_look():
 # Listings of the user's own photos, meshes and clips are brought up to date here, once, not in a job: only the shards in
 # which something changed get a new file, so only they run again. What the workflow makes is listed by a rule.
 if workflow.is_main_process:
+    if join_runs(Path()):
+        print("An earlier run was killed. None is alive here now: its locks are taken away.", file=sys.stderr)
     try:
         for name, dataset in DATASETS.items():
             if name not in MADE:

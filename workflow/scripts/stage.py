@@ -13,6 +13,10 @@ if not sys.stderr.isatty():  # progress bars are for people, not for log files
     os.environ.setdefault("TQDM_DISABLE", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from pipeline.orphans import end_with_workflow  # noqa: E402
+
+end_with_workflow()  # before anything that takes time
+
 from models3d.errors import InputError  # noqa: E402
 from pipeline.settings.reading import read_settings  # noqa: E402
 
