@@ -1,0 +1,151 @@
+"""A run that was killed, or whose disk was full, ends with the same bytes when the same command is given again.
+
+`make test-faults` prints a table of what was done to a run, where, and whether it survived.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import pytest
+from snakemake_run import snakemake
+
+from tests.faults.disturbances import KINDS, Run, enlarge_disk, may_mount, small_disk
+from tests.faults.runs import DATA, TRAINING, Job, copy_up_to, jobs_of, products
+
+FAULTS = 32
+TRAINING_SHARE = 5
+"""One fault of so many strikes the training."""
+AT_ONCE = 2
+TRAINING_RULES = ("train_identity", "train_slidergan", "evaluate")
+LEAST_ROOM = 300_000
+"""Bytes that Snakemake's own tables need to begin with."""
+
+
+class Fault(NamedTuple):
+    """What is done to a run, and where."""
+
+    kind: str
+    config: dict
+    undone: list[Job]
+    """Those that the run still has to do, in their order."""
+    job: int
+    """The fault strikes when so many of them have started, from 1, ..."""
+    share: float
+    """... and after this share of the last one's time."""
+    room: float
+    """Of a full disk: which share of what is still to be written has room."""
+
+
+class Survived(NamedTuple):
+    fault: Fault
+    point: str
+    problem: str
+    """Empty if it survived."""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> tuple[Path, list[Job]]:
+    """An undisturbed run, training included, and its jobs."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    run = snakemake(folder, config=TRAINING)
+    assert run.returncode == 0, run.stdout
+    return folder, jobs_of(run.stdout, folder)
+
+
+def drawn(count: int, jobs: list[Job], kinds: list[str], random: Random) -> list[Fault]:
+    """Faults of all kinds in turn; the first strikes the sample's making, every fifth the training."""
+    data = [job for job in jobs if job.rule not in TRAINING_RULES]
+    training = [job for job in jobs if job.rule in TRAINING_RULES]
+    faults = []
+    for number in range(count):
+        trains = number % TRAINING_SHARE == TRAINING_SHARE - 1
+        part, config = (training, TRAINING) if trains else (data, DATA)
+        first = 0 if number == 0 else random.randrange(0 if trains else 1, len(part))
+        undone = part[first:]
+        strikes = random.randrange(1, min(len(undone), 3) + 1)
+        kind = kinds[number % len(kinds)]
+        faults.append(Fault(kind, config, undone, strikes, random.uniform(0, 1.1), random.uniform(0, 0.9)))
+    return faults
+
+
+def survive(fault: Fault, finished: Path, folder: Path) -> Survived:
+    """Disturb a run in a new folder, give the same command again, and compare."""
+    with ExitStack() as disk:
+        if fault.kind == "disk":
+            disk.enter_context(small_disk(folder.parent, size_for(fault, finished)))
+        copy_up_to(finished, folder, fault.undone)
+        run = Run(folder, fault.config, cores=1)
+        point = "full"
+        if fault.kind != "disk":
+            rule = run.wait_for_job(fault.job)
+            delay = fault.share * fault.undone[fault.job - 1].seconds
+            waited(run, delay)
+            point = f"{rule} + {delay:.1f} s"
+        point = f"{point} {KINDS[fault.kind](run)}"
+        if fault.kind == "disk":
+            enlarge_disk(folder.parent)
+        again = snakemake(folder, config=fault.config, cores=1)
+        return Survived(fault, point, difference(finished, folder, again.returncode, again.stdout))
+
+
+def waited(run: Run, seconds: float) -> None:
+    try:
+        run.process.wait(seconds)
+    except Exception:  # it is still at work, as it should
+        return
+
+
+def difference(finished: Path, folder: Path, code: int, said: str) -> str:
+    if code:
+        return f"the second run fails: {said[-1500:]}"
+    expected, found = products(finished), products(folder)
+    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    return f"differs in {wrong}" if wrong else ""
+
+
+def size_for(fault: Fault, finished: Path) -> int:
+    """Bytes of a disk with room for what is there and a share of what is to come."""
+    files = [path for path in finished.rglob("*") if path.is_file()]
+    coming = [finished / name for job in fault.undone for name in job.outputs]
+    later = sum(used(path) for path in files if any(path == made or made in path.parents for made in coming))
+    return sum(map(used, files)) - later + LEAST_ROOM + int(fault.room * later)
+
+
+def used(path: Path) -> int:
+    return -(-path.stat().st_size // 4096) * 4096 + 4096
+
+
+def table(survived: list[Survived]) -> str:
+    rows = [f"{'kind':12} {'jobs left':>9}  {'point':50} survived"]
+    rows += [
+        f"{s.fault.kind:12} {len(s.fault.undone):9d}  {s.point:50} {'NO' if s.problem else 'yes'}" for s in survived
+    ]
+    return "\n".join([*rows, f"{sum(not s.problem for s in survived)} of {len(survived)}"])
+
+
+@pytest.mark.faults
+def test_every_fault_is_survived(finished, tmp_path):
+    folder, jobs = finished
+    kinds = list(KINDS)
+    if not may_mount(tmp_path):
+        kinds.remove("disk")
+        print("\nNo full disks: a file system in memory may not be mounted here (root may)")
+    random = Random(os.environ.get("FAULTS_SEED", "faults"))
+    faults = drawn(int(os.environ.get("FAULTS", FAULTS)), jobs, kinds, random)
+
+    def one(number: int) -> Survived:
+        place = tmp_path / f"{number:02d}"
+        if faults[number].kind != "disk":  # there the mount makes it
+            place.mkdir()
+        found = survive(faults[number], folder, place / "run")
+        print(f"{number:3d} {found.fault.kind:12} {found.point} {found.problem or 'survived'}", flush=True)
+        return found
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        survived = list(pool.map(one, range(len(faults))))
+    print(f"\n{table(survived)}")
+    assert not [s.problem for s in survived if s.problem]
