@@ -2,14 +2,18 @@
 
 import errno
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from models3d.errors import InputError
+from models3d.face_model import LANDMARK_COUNT
+from models3d.readers.fields import BROKEN_FILE
 from models3d.whole_file import whole_file
 from pipeline.gan.networks import Critic, Dimensions, Generator
 from pipeline.gan.pictures import Condition
@@ -98,14 +102,30 @@ def description_of(path: Path, state: State) -> Description:
         condition: dict[str, Any] = {name: as_tuple(value) for name, value in stated.pop("condition").items()}
         dimensions = as_stated(Dimensions, stated.pop("dimensions"))
         names = tuple(stated.pop("names"))
-        found = Description(dimensions=dimensions, condition=Condition(**condition), names=names, **stated)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        found = Description(dimensions=dimensions, condition=checked(Condition(**condition)), names=names, **stated)
+    except BROKEN_FILE as error:
         raise InputError(path, f"does not describe itself as a checkpoint does ({error})", REMEDY) from error
     if len(condition["bounds"]) != len(condition["component_names"]):
         raise InputError(path, "has bounds of other components than it names", REMEDY)
     if len(found.names) != found.dimensions.params:
         raise InputError(path, f"names {len(found.names)} parameters of {found.dimensions.params}", REMEDY)
     return found
+
+
+def checked(condition: Condition) -> Condition:
+    """What an edit relies on; raises TypeError or ValueError if a part of it is of another form."""
+    names, count = condition.component_names, len(condition.component_names)
+    shapes = {"sigmas_mm": (count,), "bounds": (count, 2), "canonical_landmarks_px": (LANDMARK_COUNT, 2)}
+    if not all(isinstance(name, str) for name in names) or type(condition.picture_px) is not int:
+        raise TypeError("names that are no text, or picture_px that is no number")
+    if not (0 < condition.range < math.inf and 0 < condition.picture_px <= LARGEST):
+        raise ValueError(f"range {condition.range}, picture_px {condition.picture_px}")
+    for name, shape in shapes.items():
+        numbers = np.asarray(getattr(condition, name), np.float64)
+        unsaid = name == "canonical_landmarks_px" and not numbers.size
+        if not unsaid and not (numbers.shape == shape and np.isfinite(numbers).all()):
+            raise ValueError(f"{name} is not {shape} finite numbers")
+    return condition
 
 
 def as_stated(kind: type[Sizes], stated: Mapping[str, object]) -> Sizes:

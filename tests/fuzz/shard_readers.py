@@ -10,17 +10,17 @@ import numpy as np
 import torch
 
 from models3d.fitting.texture_model import TextureModel
-from pipeline.gan.checkpoints import Description, describe, read_networks
-from pipeline.gan.identity_network import IdentityNetwork, IdentityShape, read_identity
+from pipeline.edit.slider_values import sliders_of
+from pipeline.gan.editing import read_editor
+from pipeline.gan.identity_network import IdentityNetwork, IdentityShape, grid_for, read_identity
 from pipeline.gan.identity_training import write_identity
-from pipeline.gan.networks import Critic, Dimensions, Generator
-from pipeline.gan.pictures import Condition
 from pipeline.shards import content_digest, read_shard
 from pipeline.texture_file import read_texture, write_texture
 from tests.fuzz.model_readers import FACE, Starts, hdf5, outside_links, saved
 from tests.fuzz.packing import members_of, stored
 from tests.fuzz.subject import Subject, Valid
 from tests.pipeline.gan.made_shards import write_annotated, write_paired
+from tests.pipeline.tiny_checkpoint import write_checkpoint
 
 SHAPE = IdentityShape(10, 1 / 32, 32, 8)
 PLACES = {"annotated": write_annotated, "paired": write_paired}
@@ -34,7 +34,6 @@ def without_checksums(made: Path, written: Path) -> bytes:
 
 
 def make_shards(made: Path, secret: Path) -> list[Valid]:
-    made.parent.mkdir(parents=True, exist_ok=True)
     files = []
     for kind, write in PLACES.items():
         path = write(made.with_name(f"made_{kind}.h5"), 2)
@@ -56,23 +55,13 @@ def make_textures(made: Path, secret: Path) -> list[Valid]:
     return [Valid("a.h5", newest), Valid("a.h5", without_checksums(made, written))]
 
 
-def description() -> Description:
-    condition = Condition(("jaw", "smile"), (1.0, 2.0), 3.0, "m", ((1.0, 2.0),))
-    dimensions = Dimensions(2, 64, 2, 2, 1, "instance", True, True)
-    return Description("v", 3, dimensions, condition, ("jaw", "smile"), "params", "shards", "d", 0.1, "none", {})
-
-
 def torch_file(made: Path, state: object) -> bytes:
     return saved(made.with_suffix(".pt"), lambda path: torch.save(state, path))
 
 
 def make_checkpoints(made: Path, secret: Path) -> list[Valid]:
-    stated = description()
-    weights = {
-        "generator": Generator(stated.dimensions).state_dict(),
-        "critic": Critic(stated.dimensions).state_dict(),
-    }
-    described = describe(stated).encode()
+    weights = torch.load(write_checkpoint(made.with_suffix(".pt")), weights_only=True)
+    described = weights.pop("description").encode()
 
     def with_description(content: bytes) -> bytes:
         return torch_file(made, {**weights, "description": content.decode("utf-8", "replace")})
@@ -87,6 +76,12 @@ def make_checkpoints(made: Path, secret: Path) -> list[Valid]:
             hostile=True,
         ),
     ]
+
+
+def read_edited(path: Path) -> object:
+    """Whatever an edit takes from a checkpoint."""
+    description = read_editor(path, "off").description
+    return sliders_of(description), grid_for(description.condition.canonical_landmarks_px, 64)
 
 
 def opened(whole: bytes, secret: Path) -> list[Valid]:
@@ -124,6 +119,6 @@ def make_identity(made: Path, secret: Path) -> list[Valid]:
 SUBJECTS = {
     "shards_h5": Subject(read_whole, make_shards),
     "texture_h5": Subject(lambda path: read_texture(path, FACE), make_textures),
-    "checkpoint": Subject(read_networks, make_checkpoints),
+    "checkpoint": Subject(read_edited, make_checkpoints),
     "identity_weights": Subject(read_identity, make_identity),
 }

@@ -144,7 +144,10 @@ def where_to_look():
 # which something changed get a new file, so only they run again. What the workflow makes is listed by a rule.
 if workflow.is_main_process:
     if join_runs(Path()):
-        print("An earlier run was killed. None is alive here now: its locks are taken away.", file=sys.stderr)
+        print(
+            "An earlier run was killed. None is alive here now: its locks are taken away.",
+            file=sys.stderr,
+        )
     try:
         for name, dataset in DATASETS.items():
             if name not in MADE:
