@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from models3d.fitting.landmark_fit import REASONS, Status
+from models3d.fitting.landmark_fit import REASONS, USABLE, Status
 from models3d.readers.native import read_native
+from pipeline.face_fitters import face_fitter
 from pipeline.files import Paths, Reject, check_rejects, write_rejects
-from pipeline.photo_fits import dense_term, fit_in_batches
+from pipeline.marked_photos import marked_photos
+from pipeline.photo_fits import fit_in_batches
 from pipeline.photo_tables import read_index
 from pipeline.provenance import provenance
 from pipeline.settings.photos import FitFaces
@@ -13,24 +15,19 @@ from pipeline.shards import read_shard, write_shard
 
 STAGE = "fit_faces"
 
-USABLE = (Status.CONVERGED, Status.UNFINISHED)
-"""A fit that ran out of iterations is still a fit: its residual decides."""
-
 
 def run(inputs: Paths, outputs: Paths, settings: FitFaces) -> None:
     """Fit the model to the landmarks of `inputs["landmarks"]`; write `outputs["fits"]` and `outputs["rejects"]`.
 
-    With the setting `dense: landmarks`, photos are also looked at, with what `inputs["dense"]` holds; which term was
-    used stands in the shard's attributes.
-    Raises InputError if more than `max_reject_rate` of the photos are rejects, or the dense landmarks do not suit.
+    With `dense: landmarks` or `photometric`, photos are also looked at, with what `inputs["learnt"]` holds; which term
+    was used stands in the shard's attributes.
+    Raises InputError if more than `max_reject_rate` of the photos are rejects, or what was learnt does not suit.
     """
     model, found = read_native(inputs["model"]), read_shard(inputs["landmarks"], "landmarks")
-    by_id = {photo.id: photo for photo in read_index(inputs["index"])}
+    marked = marked_photos([found], {photo.id: photo for photo in read_index(inputs["index"])})
     ids = found.text("id")
-    dense, stated = dense_term(model, inputs, settings)
-    fitted = fit_in_batches(
-        model, dense, found["landmarks_px"], found.text("source"), [by_id[name] for name in ids], settings
-    )
+    fit, stated = face_fitter(model, inputs, settings)
+    fitted = fit_in_batches(fit, marked, settings.batch)
     reasons = [
         why_unusable(Status(status), residual, settings.max_residual)
         for status, residual in zip(fitted["status"], fitted["residual"].tolist(), strict=True)

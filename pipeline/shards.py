@@ -248,7 +248,7 @@ def stated(value: object) -> str | int | float:
 
 
 def _attribute(value: object) -> object:
-    if isinstance(value, str) and value[:1] in "[{":
+    if isinstance(value, str) and value.startswith(("[", "{")):
         return json.loads(value)
     return value.item() if isinstance(value, np.generic) else value
 

@@ -5,6 +5,7 @@ It may say that there were too few photos to learn one.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +15,25 @@ from models3d.fitting.texture_model import TextureModel
 from pipeline.shards import read_shard, write_shard
 
 
+class LearntTexture(NamedTuple):
+    """What a file holds."""
+
+    texture: TextureModel | None
+    """None if there were too few photos to learn one."""
+    reason: str
+    """Why there is none, or nothing."""
+    size_px: int
+    """Side of the crops that it was learnt from, and the share of it that the face takes."""
+    face_scale: float
+    digest: str
+    """Of the content."""
+
+
 def write_texture(path: Path, texture: TextureModel | None, attributes: Mapping[str, object]) -> None:
-    """Write what was learnt; None for nothing, with the reason among the attributes."""
+    """Write what was learnt; None for nothing, with the reason among the attributes.
+
+    attributes  with `size_px`, `face_scale` and `model_digest`
+    """
     if texture is None:
         nothing = np.zeros((0, 3), np.float32)
         texture = TextureModel(np.zeros(0, np.int32), nothing, nothing[None, :, :][:0], 0.0)
@@ -25,20 +43,21 @@ def write_texture(path: Path, texture: TextureModel | None, attributes: Mapping[
         "mean": texture.mean,
         "vertices": texture.vertices,
     }
-    write_shard(path, "texture", arrays, {**attributes, "noise": texture.noise})
+    write_shard(path, "texture", arrays, {"reason": "", **attributes, "noise": texture.noise})
 
 
-def read_texture(path: Path, model: FaceModel) -> TextureModel | None:
-    """The texture of a file, or None if there were too few photos to learn one.
-
-    Raises InputError if it is of another face model.
-    """
+def read_texture(path: Path, model: FaceModel) -> LearntTexture:
+    """What was learnt. Raises InputError if it is of another face model."""
     shard = read_shard(path, "texture")
-    if shard.attributes["model_digest"] != model.digest:
+    stated = shard.attributes
+    if stated["model_digest"] != model.digest:
         raise InputError(path, "was learnt with another face model", "delete it and run the workflow again")
-    if not len(shard["vertices"]):
-        return None
-    vertices, mean, components = (np.array(shard[name]) for name in ("vertices", "mean", "components"))
-    if vertices.min() < 0 or vertices.max() >= len(model.mean_mm):
-        raise InputError(path, "names vertices that the model does not have", "delete it and run the workflow again")
-    return TextureModel(vertices, mean, components, float(shard.attributes["noise"]))  # type: ignore[arg-type]
+    texture = None
+    if len(shard["vertices"]):
+        vertices, mean, components = (np.array(shard[name]) for name in ("vertices", "mean", "components"))
+        if vertices.min() < 0 or vertices.max() >= len(model.mean_mm):
+            problem = "names vertices that the model does not have"
+            raise InputError(path, problem, "delete it and run the workflow again")
+        texture = TextureModel(vertices, mean, components, float(stated["noise"]))  # type: ignore[arg-type]
+    size, scale = int(stated["size_px"]), float(stated["face_scale"])  # type: ignore[call-overload,arg-type]
+    return LearntTexture(texture, str(stated["reason"]), size, scale, str(stated["content_digest"]))

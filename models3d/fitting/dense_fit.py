@@ -1,4 +1,4 @@
-"""Coarse to fine: fit the landmarks, look at the photo through that fit, fit again with dense landmarks too."""
+"""Fitting by landmarks and dense landmarks: what `learn_landmarks` learnt to see in a photo through a landmark fit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ from models3d.camera import Camera, project
 from models3d.dense_layout import unwrap_surface
 from models3d.errors import InputError
 from models3d.face_model import FaceModel
+from models3d.fitting.coarse_to_fine import Evidence, fit_twice
 from models3d.fitting.dense_term import DenseTerm
 from models3d.fitting.detected_term import DetectorPoints, detector_points
-from models3d.fitting.landmark_fit import LandmarkFit, LandmarkFitOptions, Status, fit_landmarks
+from models3d.fitting.landmark_fit import LandmarkFit, LandmarkFitOptions
 from models3d.fitting.landmark_term import LandmarkPoints, vertex_rows
 from models3d.fitting.state import CAMERA
 from models3d.learnt_offsets import (
@@ -28,9 +29,6 @@ from models3d.learnt_offsets import (
     share_seen,
 )
 from models3d.unwrap import Unwrap
-
-USABLE = (Status.CONVERGED, Status.UNFINISHED)
-"""Fits through which a photo can be looked at."""
 
 LEAST_SHOWN = 0.1
 """Share of the unwrapped face that a photo must show."""
@@ -84,25 +82,18 @@ def fit_densely(
     options: LandmarkFitOptions,
     weight: float,
 ) -> LandmarkFit:
-    """Fit by landmarks (`fit_landmarks`), then from there by landmarks and dense landmarks.
+    """Fit by landmarks, then from there by landmarks and dense landmarks (`fit_twice`).
 
     dense       for the kind of landmarks that all these photos have
     options     of both fits; those with which the offsets were learnt (the caller sees to that)
     weight      of the squared whitened dense distances; 1 believes their learnt errors
-
-    A photo that the first fit could not fit, or that shows too little of the face, keeps that fit's numbers; the latter
-    is marked as UNSEEN.
     """
-    coarse = fit_landmarks(model, points, landmarks_px, sizes_px, slides, options, detector=dense.detector)
-    usable = np.array([status in USABLE for status in coarse.status], bool)
-    term, shown = look(dense, coarse, usable, landmarks_px, sizes_px, read_photo, weight, points.mean_mm.device)
-    unseen = usable & (shown < LEAST_SHOWN)
-    status = tuple(Status.UNSEEN if hidden else own for hidden, own in zip(unseen, coarse.status, strict=True))
-    coarse, chosen = coarse._replace(status=status), usable & ~unseen
-    start, more = rows_of(coarse, chosen), [term.rows(torch.as_tensor(np.flatnonzero(chosen)))]
-    batch = landmarks_px[chosen], sizes_px[chosen], slides[chosen]
-    fine = fit_landmarks(model, points, *batch, options, start, more, dense.detector)
-    return merged(coarse, fine, chosen)
+
+    def look_at(fit: LandmarkFit, usable: Bool[np.ndarray, " b"]) -> Evidence:
+        term, shown = look(dense, fit, usable, landmarks_px, sizes_px, read_photo, weight, points.mean_mm.device)
+        return Evidence(term, shown >= LEAST_SHOWN)
+
+    return fit_twice(model, points, landmarks_px, sizes_px, slides, options, look_at, dense.detector)
 
 
 def look(
@@ -140,32 +131,6 @@ def evidence(
     axes = head_axes(camera)
     own = axes.right_and_up / (axes.px_per_mm * offsets.sigma_mm[..., None])
     return project(camera, shape.astype(np.float64)) + axes.to_px(offsets.offset_mm), own
-
-
-def rows_of(fit: LandmarkFit, chosen: Bool[np.ndarray, " b"]) -> LandmarkFit:
-    """Some of the photos of a fit."""
-    arrays = {name: getattr(fit, name)[chosen] for name in ARRAYS}
-    status = tuple(status for status, kept in zip(fit.status, chosen, strict=True) if kept)
-    return LandmarkFit(camera=Camera(*(part[chosen] for part in fit.camera)), status=status, **arrays)
-
-
-def merged(coarse: LandmarkFit, fine: LandmarkFit, chosen: Bool[np.ndarray, " b"]) -> LandmarkFit:
-    """The fine fit where there is one, the coarse one elsewhere; iterations of both count."""
-
-    def put(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-        whole = old.copy()
-        whole[chosen] = new
-        return whole
-
-    arrays = {name: put(getattr(coarse, name), getattr(fine, name)) for name in ARRAYS}
-    arrays["iterations"] = coarse.iterations + put(np.zeros_like(coarse.iterations), fine.iterations)
-    status = np.array(coarse.status, object)
-    status[chosen] = fine.status
-    camera = Camera(*(put(old, new) for old, new in zip(coarse.camera, fine.camera, strict=True)))
-    return LandmarkFit(camera=camera, status=tuple(status), **arrays)
-
-
-ARRAYS = ("identity", "expression", "landmarks_px", "expression_sigma", "residual", "iterations")
 
 
 def _tensor(array: np.ndarray, device: torch.device) -> Tensor:

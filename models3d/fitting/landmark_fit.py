@@ -44,6 +44,9 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+USABLE = (Status.CONVERGED, Status.UNFINISHED)
+"""A fit that ran out of iterations is still a fit: its residual decides."""
+
 REASONS = {
     Status.CONVERGED: "the fit converged",
     Status.UNFINISHED: "the fit did not converge within its iterations",

@@ -18,9 +18,10 @@ from torch import Tensor
 
 from models3d.face_model import FaceModel
 from models3d.fitting.energy import Quadratic
-from models3d.fitting.landmark_term import fitted_bases, step_length
+from models3d.fitting.landmark_term import vertex_rows
 from models3d.fitting.points import projection_jacobian, see
-from models3d.fitting.state import CAMERA, State
+from models3d.fitting.solver import ALIGNMENT
+from models3d.fitting.state import State
 from models3d.fitting.texture_model import FREEDOM, TextureModel
 
 
@@ -62,18 +63,16 @@ class TexturedPoints:
 
 
 def textured_points(model: FaceModel, texture: TextureModel, device: str = "cpu") -> TexturedPoints:
-    """Gather the rows, once a model; the bases as `landmark_points` has them."""
-    basis = np.zeros((len(texture.vertices), 3, step_length(model)), np.float32)
-    directions = [pair for part in fitted_bases(model) for pair in zip(part.components, part.sigmas_mm, strict=True)]
-    for entry, (component, sigma) in enumerate(directions, start=CAMERA):
-        basis[..., entry] = component[texture.vertices] * sigma
-    return TexturedPoints(
-        torch.as_tensor(model.mean_mm[texture.vertices], device=device),
-        torch.as_tensor(basis, device=device),
-        torch.as_tensor(texture.mean, device=device),
-        torch.as_tensor(texture.components.transpose(1, 2, 0).copy(), device=device),
-        texture.noise,
-    )
+    """Gather the rows, once a model; the bases as `landmark_points` has them.
+
+    Silent components are added up to a multiple of ALIGNMENT: then a photo gets the same bytes in any batch, if there
+    are such a number of vertices, too.
+    """
+    silent = np.zeros((-len(texture.components) % ALIGNMENT, *texture.mean.shape), np.float32)
+    components = np.concatenate([texture.components, silent]).transpose(1, 2, 0)
+    arrays = *vertex_rows(model, texture.vertices), texture.mean, np.ascontiguousarray(components)
+    mean_mm, basis_mm, mean, loadings = (torch.as_tensor(array, device=device) for array in arrays)
+    return TexturedPoints(mean_mm, basis_mm, mean, loadings, texture.noise)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +96,8 @@ class PhotometricTerm:
     def at(self, state: State) -> "PhotometricEnergy":
         settled = PhotometricEnergy(self, self.visible, *projection(self.points, self.visible))
         residual = settled.residual(state)
-        explained = (self.points.components @ settled.coefficients(residual)[:, None, :, None])[..., 0]
+        coefficients = settled.coefficients(residual)
+        explained = torch.linalg.vecdot(self.points.components, coefficients[:, None, None])
         squared = (residual - explained).square().mean(2) / self.points.noise**2
         weights = self.visible * (FREEDOM + 1) / (FREEDOM + squared.clamp(min=1))
         return PhotometricEnergy(self, weights, *projection(self.points, weights))
@@ -108,7 +108,8 @@ def projection(
 ) -> tuple[Float32[Tensor, "b s c k"], Float32[Tensor, "b k k"]]:
     """W B and the Cholesky factor of B' W B + noise^2."""
     weighted = points.components * weights[..., None, None]
-    normal = torch.einsum("bsck,scl->bkl", weighted, points.components)
+    components = points.components.flatten(0, 1).expand(len(weights), -1, -1)
+    normal = torch.bmm(weighted.flatten(1, 2).mT, components)
     ridge = points.noise**2 * torch.eye(normal.shape[1], device=normal.device)
     return weighted, torch.linalg.cholesky(normal + ridge)
 
@@ -136,14 +137,18 @@ class PhotometricEnergy:
         return self.scale / 2 * ((self.weights[..., None] * residual**2).sum((1, 2)) - explained)
 
     def quadratic(self, state: State) -> Quadratic:
-        """Gauss-Newton of the projected residual: J' P r and J' P J."""
+        """Gauss-Newton of the projected residual: J' P r and J' P J.
+
+        The residual stands to the left, as a row: as a column, a photo alone would be summed in another order.
+        """
         residual, jacobian = self.residual(state), self.jacobian(state)
-        pulled, mixed = self.pulled(residual), torch.einsum("bsck,bscp->bkp", self.weighted, jacobian)
+        pulled = self.pulled(residual)
+        mixed = torch.bmm(self.weighted.flatten(1, 2).mT, jacobian.flatten(1, 2))
         solved = torch.cholesky_solve(torch.cat([pulled[..., None], mixed], dim=2), self.factor)
         rows, weighted = jacobian.flatten(1, 2), (jacobian * self.weights[..., None, None]).flatten(1, 2)
-        gradient = (weighted.mT @ residual.flatten(1)[..., None] - mixed.mT @ solved[..., :1])[..., 0]
+        gradient = torch.bmm(residual.flatten(1)[:, None], weighted) - torch.bmm(solved[..., :1].mT, mixed)
         matrix = weighted.mT @ rows - mixed.mT @ solved[..., 1:]
-        return Quadratic(self.cost(state), self.scale * gradient, self.scale * matrix)
+        return Quadratic(self.cost(state), self.scale * gradient[:, 0], self.scale * matrix)
 
     @property
     def scale(self) -> float:
@@ -151,7 +156,7 @@ class PhotometricEnergy:
 
     def pulled(self, residual: Float32[Tensor, "b s c"]) -> Float32[Tensor, "b k"]:
         """B' W r."""
-        return torch.einsum("bsck,bsc->bk", self.weighted, residual)
+        return torch.bmm(residual.flatten(1)[:, None], self.weighted.flatten(1, 2))[:, 0]
 
     def coefficients(self, residual: Float32[Tensor, "b s c"]) -> Float32[Tensor, "b k"]:
         """The texture's, most probable for a residual."""

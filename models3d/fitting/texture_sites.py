@@ -31,12 +31,32 @@ LEAST_SITES = 30
 """Fewer visible vertices tell nothing of a photo's brightness and contrast."""
 
 
-class Look(NamedTuple):
-    """b photos as the photometric term sees them."""
+class Crop(NamedTuple):
+    """The part of a photo that shows the face, upright."""
 
-    images: Float32[np.ndarray, "b c h w"]
-    """Crops, less the mean of their visible vertices, over their standard deviation."""
-    visible: Bool[np.ndarray, "b s"]
+    image: UInt8[np.ndarray, "h h 3"]
+    matrix: Float32[np.ndarray, "2 3"]
+    """From the photo's pixels to the crop's."""
+
+
+class Look(NamedTuple):
+    """A photo as the photometric term sees it."""
+
+    image: Float32[np.ndarray, "3 h h"]
+    at_sites: Float32[np.ndarray, "s 3"]
+    visible: Bool[np.ndarray, " s"]
+
+
+def look(
+    vertices_mm: Float32[np.ndarray, "n 3"],
+    triangles: Int32[np.ndarray, "t 3"],
+    camera: Camera,
+    crop: Crop,
+    sites: Int32[np.ndarray, " s"],
+) -> Look:
+    """Look at a photo through the face and the camera of a fit."""
+    places, visible = visible_sites(vertices_mm, triangles, camera, crop.matrix, len(crop.image), sites)
+    return Look(*features(crop.image, places, visible), visible)
 
 
 def texture_vertices(model: FaceModel, count: int, generator: np.random.Generator) -> Int32[np.ndarray, " s"]:

@@ -11,9 +11,8 @@ from models3d.dense_layout import DenseLayout
 from models3d.detector_habits import Detections
 from models3d.errors import InputError
 from models3d.face_model import FaceModel, synthesize
-from models3d.fitting.dense_fit import USABLE
 from models3d.fitting.detected_term import DetectorPoints
-from models3d.fitting.landmark_fit import LandmarkFit, LandmarkFitOptions, fit_landmarks, inter_ocular_mm
+from models3d.fitting.landmark_fit import USABLE, LandmarkFit, LandmarkFitOptions, fit_landmarks, inter_ocular_mm
 from models3d.fitting.landmark_term import LandmarkPoints
 from models3d.learnt_offsets import head_axes, photo_features
 from models3d.offset_regression import Examples

@@ -48,6 +48,7 @@ class FitFaces:
     max_turn_degrees: float
     dense: str
     dense_weight: float
+    photometric_weight: float
     max_residual: float
     max_reject_rate: float
 
@@ -76,7 +77,7 @@ class LearnLandmarks:
 
 @dataclass(frozen=True)
 class LearnTexture:
-    """See `learn_texture` in the configuration's schema."""
+    """See `learn_texture` in the configuration's schema; those from `iterations` on are those of `fit_faces`."""
 
     seed: int
     photos: int
@@ -85,6 +86,14 @@ class LearnTexture:
     components: int
     size_px: int
     face_scale: float
+    iterations: int
+    landmark_sigma: float
+    identity_weight: float
+    expression_weight: float
+    focal: str
+    focal_ratio: float
+    focal_log_sigma: float
+    max_turn_degrees: float
 
 
 @dataclass(frozen=True)

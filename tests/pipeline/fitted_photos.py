@@ -1,5 +1,6 @@
 """A dataset whose landmarks are known: photos with a dot at each, an index, a `landmarks` shard, a model."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from PIL import Image
 
 from models3d.face_model import FaceModel
 from models3d.readers.native import write_model
+from pipeline.fit_options import FitSettings
 from pipeline.media import draw_points
 from pipeline.photo_tables import Photo, write_index
 from pipeline.provenance import file_digest
@@ -27,10 +29,15 @@ FIT = FitFaces(
     max_turn_degrees=75.0,
     dense="none",
     dense_weight=2.0,
+    photometric_weight=0.03,
     max_residual=0.05,
     max_reject_rate=1.0,
 )
 ANNOTATE = AnnotateFaces(size_px=64, face_scale=0.7, range_sigma=3.0)
+
+
+FIT_SHARED = {name: value for name, value in asdict(FIT).items() if name in FitSettings.__dict__}
+"""The settings that stages which fit in the same way share."""
 
 
 def write_photos(folder: Path, model: FaceModel, count: int = 6) -> People:

@@ -1,4 +1,4 @@
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +9,12 @@ from models3d.errors import InputError
 from models3d.fitting import training_examples
 from models3d.readers.learnt_offsets_file import read_learnt_landmarks
 from pipeline import fit_faces, learn_landmarks
-from pipeline.fit_options import FitSettings
 from pipeline.settings.photos import LearnLandmarks
 from pipeline.shards import read_shard, write_shard
-from tests.pipeline.fitted_photos import FIT, fit_inputs, fit_outputs, write_photos
+from tests.pipeline.fitted_photos import FIT, FIT_SHARED, fit_inputs, fit_outputs, write_photos
 
 torch.set_num_threads(1)  # as the workflow's rules have it
 
-SHARED = [name for name in FitSettings.__dict__ if name in asdict(FIT)]
 LEARN = LearnLandmarks(
     seed=0,
     renders=24,
@@ -26,7 +24,7 @@ LEARN = LearnLandmarks(
     bump_mm=1.0,
     ridge=3000.0,
     error_ridge=30000.0,
-    **{name: value for name, value in asdict(FIT).items() if name in SHARED},
+    **FIT_SHARED,
 )
 DENSELY = replace(FIT, dense="landmarks", max_residual=0.5)
 """The made landmarks are exact, and not where the detector would have them."""
@@ -61,7 +59,7 @@ def test_same_bytes_again(folder, tmp_path, monkeypatch):
 
 
 def test_photos_are_fitted_with_it(folder, tmp_path):
-    inputs = {**fit_inputs(folder), "dense": folder / "dense.h5"}
+    inputs = {**fit_inputs(folder), "learnt": folder / "dense.h5"}
     fit_faces.run(inputs, fit_outputs(tmp_path), DENSELY)
     dense = read_shard(tmp_path / "fits.h5", "fits")
     assert dense.attributes["dense"] == "landmarks"
@@ -76,8 +74,8 @@ def test_photos_are_fitted_with_it(folder, tmp_path):
 
 
 def test_what_does_not_suit_is_refused(folder, tmp_path):
-    inputs = {**fit_inputs(folder), "dense": folder / "dense.h5"}
-    with pytest.raises(InputError, match="no such file is given"):
+    inputs = {**fit_inputs(folder), "learnt": folder / "dense.h5"}
+    with pytest.raises(InputError, match="no file of what was learnt"):
         fit_faces.run(fit_inputs(folder), fit_outputs(tmp_path), DENSELY)
     with pytest.raises(InputError, match="Learn it again with the settings of fit_faces"):
         fit_faces.run(inputs, fit_outputs(tmp_path), replace(DENSELY, landmark_sigma=0.03))
@@ -97,7 +95,7 @@ def test_too_many_renders_that_cannot_be_fitted_stop_the_job(folder, tmp_path, m
 
 
 def test_each_kind_of_landmarks_has_its_own_offsets_and_photos_keep_their_order(folder, tmp_path):
-    inputs = {**fit_inputs(folder), "dense": folder / "dense.h5"}
+    inputs = {**fit_inputs(folder), "learnt": folder / "dense.h5"}
     alike = {}
     for source in ("mesh", "file"):
         fit_faces.run(with_sources(inputs, tmp_path, [source] * 3), fit_outputs(tmp_path), DENSELY)

@@ -84,7 +84,9 @@ def test_schema_and_records_agree(config_schema):
     )
     sections["MakeSpeechSample"] |= {"seed": {}, "identity_components": {}}
     shared = {name: {} for name, value in vars(FitSettings).items() if isinstance(value, property)}
-    sections["FitClips"] |= sections["AnnotateFaces"] | shared
+    for name in ("FitClips", "LearnLandmarks", "LearnTexture"):
+        sections[name] |= shared
+    sections["FitClips"] |= sections["AnnotateFaces"]
     sections["BuildExpressionModel"] |= without(definitions["expression_model"], "meshes")
     for name in ("RenderPairs", "RenderMeshes"):
         sections[name] |= sections["AnnotateFaces"]

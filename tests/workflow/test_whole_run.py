@@ -33,6 +33,21 @@ def jobs(output: str) -> list[str]:
     return re.findall(r"^(?:local)?rule (\w+):", output, re.MULTILINE)
 
 
+@pytest.mark.parametrize(("dense", "rule"), [("landmarks", "learn_landmarks"), ("photometric", "learn_texture")])
+def test_what_photos_are_looked_at_with_is_learnt_first(finished, dense, rule):
+    config = {**TINY, "fit_faces": {"dense": dense}}
+    run = snakemake(finished, "annotated", "--dry-run", config=config)
+    assert run.returncode == 0, run.stdout
+    assert jobs(run.stdout).count(rule) == 1 and jobs(run.stdout).count("fit_faces") == 2
+
+
+def test_fits_without_a_texture_where_photos_are_few(folder):
+    run = snakemake(folder, "annotated", config={**TINY, "fit_faces": {"dense": "photometric"}})
+    assert run.returncode == 0, run.stdout
+    stated = read_shard(folder / "results/fits/sample/00001.h5", "fits").attributes["dense"]
+    assert stated.startswith("none: 12 fitted photos are too few to learn a texture from")
+
+
 def test_no_photo_is_lost(finished):
     listed = [row["id"] for path in sorted(finished.glob("results/listings/sample/*.csv")) for row in read_table(path)]
     annotated = [

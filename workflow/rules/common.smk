@@ -1,5 +1,6 @@
 """Path helpers, shard names, wildcard constraints. The one place that reads `config`."""
 
+from dataclasses import fields
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -13,8 +14,9 @@ from pipeline.list_photos import write_listings
 from pipeline.provenance import code_digest
 from pipeline.run_lock import join_runs
 from pipeline.settings.meshes import ListMeshes
+from pipeline.settings.photos import LearnLandmarks, LearnTexture
 from pipeline.settings.reading import read_settings
-from pipeline.settings.speech import ListClips
+from pipeline.settings.speech import FitClips, ListClips
 
 try:
     check_config(config, Path(workflow.basedir) / "workflow/schemas/config.schema.json")
@@ -96,19 +98,12 @@ def with_crop(section):
     return {**config["annotate_faces"], **config[section]}
 
 
-def with_fit(section):
-    """The same with what `fit_faces` believes about landmarks, which every fit shares."""
-    shared = (
-        "iterations",
-        "landmark_sigma",
-        "identity_weight",
-        "expression_weight",
-        "focal",
-        "focal_ratio",
-        "focal_log_sigma",
-        "max_turn_degrees",
-    )
-    return {**{key: config["fit_faces"][key] for key in shared}, **with_crop(section)}
+def gathered(record, *sections):
+    """The settings of a stage's record from several sections, the last one first: nothing else reruns the stage."""
+    merged = {
+        key: value for section in sections for key, value in config[section].items()
+    }
+    return {field.name: merged[field.name] for field in fields(record)}
 
 
 def stage(name, settings=None):

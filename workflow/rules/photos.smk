@@ -1,4 +1,15 @@
-"""Photos to annotated shards: list, index, detect, fit, annotate."""
+"""Photos to annotated shards: list, index, detect, learn, fit, annotate."""
+
+
+def learnt_for(wildcards):
+    """What fit_faces looks at photos with, by its setting `dense`."""
+    files = {
+        "landmarks": f"{RESULTS}/learnt_landmarks/{DATASETS[wildcards.dataset]['model']}.h5",
+        "photometric": rules.learn_texture.output.texture.format(**wildcards),
+    }
+    dense = config["fit_faces"]["dense"]
+    return {"learnt": files[dense]} if dense in files else {}
+
 
 if MADE:
 
@@ -69,8 +80,59 @@ rule detect_landmarks:
         "../scripts/stage.py"
 
 
+rule learn_landmarks:
+    input:
+        model=rules.build_models.output.model,
+    output:
+        dense=f"{RESULTS}/learnt_landmarks/{{model}}.h5",
+    log:
+        log_of("learn_landmarks/{model}"),
+    benchmark:
+        benchmark_of("learn_landmarks/{model}")
+    conda:
+        "../../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        **stage(
+            "learn_landmarks", gathered(LearnLandmarks, "fit_faces", "learn_landmarks")
+        ),
+    script:
+        "../scripts/stage.py"
+
+
+rule learn_texture:
+    input:
+        index=lambda wildcards: all_shards(
+            rules.index_images.output.index, [wildcards.dataset]
+        ),
+        landmarks=lambda wildcards: all_shards(
+            rules.detect_landmarks.output.landmarks, [wildcards.dataset]
+        ),
+        model=model_of,
+    output:
+        texture=f"{RESULTS}/textures/{{dataset}}.h5",
+    log:
+        log_of("learn_texture/{dataset}"),
+    benchmark:
+        benchmark_of("learn_texture/{dataset}")
+    conda:
+        "../../envs/faces.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        **stage("learn_texture", gathered(LearnTexture, "fit_faces", "learn_texture")),
+    script:
+        "../scripts/stage.py"
+
+
 rule fit_faces:
     input:
+        unpack(learnt_for),
         index=rules.index_images.output.index,
         landmarks=rules.detect_landmarks.output.landmarks,
         model=model_of,

@@ -180,7 +180,7 @@ rule fit_clips:
         mem_mb=4000,
         runtime=240,
     params:
-        settings=with_fit("fit_clips"),
+        settings=gathered(FitClips, "fit_faces", "annotate_faces", "fit_clips"),
         code=code_digest("fit_clips"),
     script:
         "../scripts/stage.py"
