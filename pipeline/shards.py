@@ -18,6 +18,7 @@ from xxhash import xxh3_128
 
 from models3d.errors import InputError
 from models3d.readers.fields import BROKEN_FILE
+from models3d.readers.hdf5 import try_out
 from pipeline.files import whole_file
 from pipeline.shard_layouts import LAYOUTS, SIZES
 
@@ -174,6 +175,7 @@ def read_shard(path: Path, kind: str) -> Shard:
     """
     remedy = "delete it and run the workflow again, which makes it anew"
     try:
+        try_out(path)
         with h5py.File(path, "r") as file:
             attributes = {name: _attribute(value) for name, value in file.attrs.items()}
             found = attributes.get("kind"), attributes.get("schema_version")

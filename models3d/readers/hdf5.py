@@ -1,11 +1,50 @@
 """HDF5 files: shapes by path, numbers on demand, and nothing that lies outside the file."""
 
+import os
+import resource
+import signal
+from math import prod
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from models3d.readers.fields import MAX_ENTRIES, Fields, check_file, readable
+from models3d.readers.fields import MAX_ENTRIES, MAX_NUMBERS, Fields, check_file, readable
+
+PROBE_CPU_S = 5
+
+
+def try_out(path: Path) -> None:
+    """Have a child process go through a file first: a damaged one can crash HDF5's library or send it round in circles.
+
+    Raises ValueError if the child is lost.
+    """
+    child = os.fork()
+    if not child:
+        try:
+            resource.setrlimit(resource.RLIMIT_CPU, (PROBE_CPU_S, PROBE_CPU_S))
+            _go_through(path)
+        finally:
+            os._exit(0)  # what the library refuses, it refuses this process, too
+    status = os.waitpid(child, 0)[1]
+    if os.WIFSIGNALED(status):
+        raise ValueError(f"HDF5's library is lost in it, {signal.Signals(os.WTERMSIG(status)).name}")
+
+
+def _go_through(path: Path) -> None:
+    """Touch what a reader may touch: groups, attributes, and arrays in pieces, as the pieces are in a tree."""
+    met: list[str | bytes] = []
+
+    def touch(name: str | bytes, item: h5py.Group | h5py.Dataset) -> int | None:
+        met.append(name)
+        list(item.attrs.values())
+        if isinstance(item, h5py.Dataset) and item.chunks and prod(item.shape) <= MAX_NUMBERS:
+            item[()]
+        return 1 if len(met) > MAX_ENTRIES else None  # anything but None ends the visit
+
+    with h5py.File(path, "r") as file:
+        list(file.attrs.values())
+        file.visititems(touch)
 
 
 def hdf5_fields(path: Path, layout: str) -> Fields:
@@ -16,6 +55,7 @@ def hdf5_fields(path: Path, layout: str) -> Fields:
     check_file(path, layout)
 
     def shapes() -> dict[str, tuple[int, ...] | None]:
+        try_out(path)
         found: dict[str, tuple[int, ...] | None] = {}
         met: list[str | bytes] = []
 

@@ -19,7 +19,7 @@ from tests.faults.runs import DATA, TRAINING, Job, copy_up_to, jobs_of, products
 FAULTS = 32
 TRAINING_SHARE = 5
 """One fault of so many strikes the training."""
-AT_ONCE = 2
+AT_ONCE = int(os.environ.get("FAULTS_AT_ONCE", "2"))
 TRAINING_RULES = ("train_identity", "train_slidergan", "evaluate")
 LEAST_ROOM = 300_000
 """Bytes that Snakemake's own tables need to begin with."""

@@ -33,7 +33,7 @@ INSTALLED = tuple(
 """Where libraries and their data lie: what they read there is their own."""
 DEVICES = ("/dev/null", "/dev/urandom", "/proc/", "/sys/")
 CODE_RUN = (
-    *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.startfile"),
+    *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.forkpty", "os.startfile"),
     *("pty.spawn", "pickle.find_class", "socket.__new__", "socket.connect", "ctypes.dlopen"),
 )
 CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.symlink", "os.link", "os.truncate", "shutil.rmtree")
