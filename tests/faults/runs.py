@@ -16,6 +16,7 @@ DATA = {
     **TINY,
     "make_sample": {"photos": 5, "subjects": 1, "sessions": 1, "sequences": 1, "frames": 3, "image_size_px": 256},
     "datasets": {"packaged": None, "sample": {"shards": 2, "shard_size": 3}},
+    "make_speech_sample": {"words": 2, "clips_per_word": 1, "speakers": 2},
     "render_pairs": {"expressions": 3},
     "draw_sliders": {"faces": 1, "sliders": 2, "steps": 3},
 }

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import scipy.io
 from small_face import small_face
 
-from models3d.face_model import LANDMARK_COUNT
+from models3d.face_model import LANDMARK_COUNT, Basis
 from models3d.learnt_offsets import DetectorHabits, LearntLandmarks, LearntOffsets, Regressor
 from models3d.readers import read_face_model
 from models3d.readers.landmark_file import read_landmarks
@@ -246,6 +247,25 @@ def make_ict(made: Path, secret: Path) -> list[Valid]:
     return [Valid(name, files[name], beside={k: v for k, v in files.items() if k != name}) for name in damaged]
 
 
+def make_surrey(made: Path, secret: Path) -> list[Valid]:
+    """With no expression model, with one of PCA, and with units."""
+
+    def matrix(array: np.ndarray) -> bytes:
+        columns = np.atleast_2d(array.T).T
+        return struct.pack("<ii", *columns.shape) + columns.astype("<f4").tobytes(order="F")
+
+    def pca(mean: np.ndarray, basis: Basis) -> bytes:
+        numbers = (mean.reshape(-1), columns(basis.components), basis.sigmas_mm**2)
+        triangles = struct.pack("<Q", len(FACE.triangles)) + FACE.triangles.astype("<i4").tobytes()
+        return b"".join(map(matrix, numbers)) + triangles
+
+    none = struct.pack("<iiiiiiQ", 0, 1, 0, 0, 0, 1, 0)
+    begin, rest = struct.pack("<I", 4) + pca(FACE.mean_mm, FACE.identity) + none, struct.pack("<BQQ", 1, 0, 0)
+    moving = struct.pack("<Bi", 0, 0) + pca(np.zeros_like(FACE.mean_mm), FACE.expression)
+    units = struct.pack("<BiQQ", 0, 1, 1, 5) + b"anger" + matrix(FACE.expression.displacements_mm[0].reshape(-1))
+    return [Valid("model.bin", begin + part + rest, beside=BESIDE) for part in (b"\1", moving, units)]
+
+
 def read_ids(path: Path) -> object:
     return read_landmarks(path, path, FACE.mean_mm, 1.0)
 
@@ -292,6 +312,7 @@ SUBJECTS = {
     "native_h5": Subject(model("native", with_landmarks=False), make_native),
     "flame_npz": Subject(model("flame"), make_flame_npz),
     "flame_pkl": Subject(model("flame"), make_flame_pickle),
+    "surrey_bin": Subject(model("surrey"), make_surrey),
     "ict_folder": Subject(lambda path: read_face_model("ict", path.parent), make_ict),
     "landmark_ids": Subject(read_ids, make_ids),
     "learnt_offsets": Subject(lambda path: read_learnt_landmarks(path), make_learnt),
