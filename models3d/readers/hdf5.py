@@ -1,5 +1,6 @@
 """HDF5 files: shapes by path, numbers on demand, and nothing that lies outside the file."""
 
+import faulthandler
 import os
 import resource
 import signal
@@ -22,6 +23,7 @@ def try_out(path: Path) -> None:
     child = os.fork()
     if not child:
         try:
+            faulthandler.disable()  # a crash here is an answer
             resource.setrlimit(resource.RLIMIT_CPU, (PROBE_CPU_S, PROBE_CPU_S))
             _go_through(path)
         finally:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from models3d.errors import InputError, UnusableDatum
-from pipeline.images import read_indexed, read_photo
+from pipeline.images import MOST_SCANS, read_indexed, read_photo
 from pipeline.photo_tables import Photo
 from pipeline.provenance import file_digest
 
@@ -126,6 +126,19 @@ def test_what_cannot_be_used_says_why(tmp_path, name, content, reason):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UnusableDatum, match=reason):
         read_photo(tmp_path / name, MANY)
+
+
+def test_a_jpeg_that_goes_over_its_pixels_again_and_again(tmp_path):
+    """A scan of a few bytes costs a pass over all of them. Those of a thumbnail are not the picture's."""
+    Image.fromarray(smooth()).save(tmp_path / "photo.jpg", progressive=True)
+    whole = (tmp_path / "photo.jpg").read_bytes()
+    last = whole.rindex(b"\xff\xda")
+    comment = b"\xff\xfe" + struct.pack(">H", 2 + 3 * MOST_SCANS) + b"\xff\xda." * MOST_SCANS
+    (tmp_path / "photo.jpg").write_bytes(whole[:2] + comment + whole[2:])
+    assert read_photo(tmp_path / "photo.jpg", MANY).shape == smooth().shape
+    (tmp_path / "photo.jpg").write_bytes(whole[:-2] + whole[last:-2] * MOST_SCANS + whole[-2:])
+    with pytest.raises(UnusableDatum, match=f"scans of all pixels, more than {MOST_SCANS}"):
+        read_photo(tmp_path / "photo.jpg", MANY)
 
 
 def test_only_files_are_opened(tmp_path):

@@ -38,8 +38,10 @@ def main(job) -> None:
     except InputError as error:
         logging.error(error)
         sys.exit(f"{job.rule}: {error}")
-    except Exception:
+    except Exception as error:
         logging.exception("%s failed", job.rule)
+        if "No space left" in str(error):
+            sys.exit(f"{job.rule}: the disk is full. Free some space and give the same command again.")
         raise
 
 
