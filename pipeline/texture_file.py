@@ -12,6 +12,7 @@ import numpy as np
 from models3d.errors import InputError
 from models3d.face_model import FaceModel
 from models3d.fitting.texture_model import TextureModel
+from models3d.readers.fields import readable
 from pipeline.shards import read_shard, write_shard
 
 
@@ -47,7 +48,11 @@ def write_texture(path: Path, texture: TextureModel | None, attributes: Mapping[
 
 
 def read_texture(path: Path, model: FaceModel) -> LearntTexture:
-    """What was learnt. Raises InputError if it is of another face model."""
+    """What was learnt. Raises InputError if it is of another face model, or not as `write_texture` leaves it."""
+    return readable(path, "what learn_texture writes", lambda: _read(path, model))
+
+
+def _read(path: Path, model: FaceModel) -> LearntTexture:
     shard = read_shard(path, "texture")
     stated = shard.attributes
     if stated["model_digest"] != model.digest:

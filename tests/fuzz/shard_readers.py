@@ -50,7 +50,10 @@ def read_whole(path: Path) -> object:
 def make_textures(made: Path, secret: Path) -> list[Valid]:
     vertices = np.arange(5, dtype=np.int32)
     texture = TextureModel(vertices, np.ones((5, 3), np.float32), np.ones((2, 5, 3), np.float32), 0.5)
-    written, attributes = made.with_name("made_texture.h5"), {"model_digest": FACE.digest, "stage": "tests"}
+    written, attributes = (
+        made.with_name("made_texture.h5"),
+        {"model_digest": FACE.digest, "size_px": 128, "face_scale": 0.7},
+    )
     newest = saved(written, lambda path: write_texture(path, texture, attributes))
     return [Valid("a.h5", newest), Valid("a.h5", without_checksums(made, written))]
 
