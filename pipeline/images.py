@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -53,10 +54,21 @@ def read_photo(path: Path, max_pixels: int) -> UInt8[np.ndarray, "h w 3"]:
     """
     if not os.path.isfile(path):  # nor what must not be opened: a folder, a pipe
         raise UnusableDatum("missing file")
+    if path.stat().st_size == 0:
+        raise UnusableDatum("empty file (0 bytes)")
+    return _decoded(path, max_pixels)
+
+
+def decode_photo(content: bytes, max_pixels: int) -> UInt8[np.ndarray, "h w 3"]:
+    """`read_photo` of a file that is in memory."""
+    if not content:
+        raise UnusableDatum("empty file (0 bytes)")
+    return _decoded(BytesIO(content), max_pixels)
+
+
+def _decoded(source: Path | BytesIO, max_pixels: int) -> UInt8[np.ndarray, "h w 3"]:
     try:
-        if path.stat().st_size == 0:
-            raise UnusableDatum("empty file (0 bytes)")
-        with _quiet_and_unlimited(), Image.open(path, formats=FORMATS) as image:
+        with _quiet_and_unlimited(), Image.open(source, formats=FORMATS) as image:
             _check_size(image, max_pixels)
             _check_scans(image, path)
             return _rgb(_upright(image))

@@ -10,9 +10,9 @@ from jaxtyping import Float32
 
 from models3d.errors import InputError
 from pipeline.edit.alignment import MAX_PIXELS, Aligned, align_file
-from pipeline.edit.pasting import paste
-from pipeline.edit.slider_values import read_values, sliders_of, with_values
-from pipeline.gan.editing import Editor, edit, read_editor, read_expression
+from pipeline.edit.retouch import edited_photo
+from pipeline.edit.slider_values import read_values, read_values_file, sliders_of, with_values
+from pipeline.gan.editing import Editor, read_editor, read_expression
 from pipeline.media import write_png
 
 CHECKPOINT = Path("results/gan/slidergan_rad/checkpoint.pt")
@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="sliders, as jaw_open=0.6"
     )
+    made.add_argument("--values", type=Path, metavar="CSV", help="sliders, as the page of sliders saves them")
     start = made.add_mutually_exclusive_group()
     start.add_argument(
         "--from", dest="source", type=Path, help="a photo whose expression, as D reads it, is taken over"
@@ -63,7 +64,8 @@ def run_edit(asked: argparse.Namespace) -> None:
         print("\n".join(f"{slider.name} [{slider.low:g}, {slider.high:g}]" for slider in sliders))
         return
     out = asked.out or Path(f"{asked.photo.stem}_edited.png")
-    values = read_values(asked.set, sliders)
+    values = read_values_file(asked.values, sliders) if asked.values else {}
+    values |= read_values(asked.set, sliders)
     aligned = align_file(asked.photo, editor.description.condition, asked.landmarks, asked.max_pixels)
     params = with_values(start_of(asked, editor, aligned), values, sliders)
     write_png(out, edited_photo(editor, aligned, params))
@@ -77,7 +79,7 @@ def check_asked(asked: argparse.Namespace) -> None:
         return
     if asked.photo is None:
         raise InputError("edit", "no photo is named", "name one; --list names the sliders")
-    if not (asked.set or asked.source or asked.keep or asked.neutral):
+    if not (asked.set or asked.values or asked.source or asked.keep or asked.neutral):
         raise InputError(
             "edit", "nothing is asked for", "give it --set, --from, or --neutral; --list names the sliders"
         )
@@ -95,16 +97,6 @@ def start_of(asked: argparse.Namespace, editor: Editor, aligned: Aligned) -> Flo
     if asked.keep:
         return read_expression(editor, aligned.picture)
     return np.zeros(len(editor.description.names), np.float32)
-
-
-def edited_photo(editor: Editor, aligned: Aligned, params: Float32[np.ndarray, " p"]) -> np.ndarray:
-    """The whole photo with the face as the parameters say."""
-    made = edit(editor, aligned.picture, params[None])
-    residual = editor.description.dimensions.residual_image
-    picture_px = editor.description.condition.picture_px
-    return paste(
-        aligned.photo, aligned.crop, picture_px, made.original, made.images[0], made.masks[0], residual=residual
-    )
 
 
 if __name__ == "__main__":

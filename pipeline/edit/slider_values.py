@@ -1,7 +1,9 @@
 """What can be set, from where to where, and reading it from text."""
 
+import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +12,11 @@ from jaxtyping import Float32
 from models3d.errors import InputError
 from pipeline.actions import side_free
 from pipeline.config_check import nearest
+from pipeline.files import read_table
 from pipeline.gan.checkpoints import Description
+
+LARGEST_FILE = 1_000_000
+"""Bytes; a thousand sliders take a fiftieth of that."""
 
 
 class Slider(NamedTuple):
@@ -51,6 +57,21 @@ def read_values(texts: Iterable[str], sliders: Sequence[Slider]) -> dict[str, fl
             raise InputError(f"--set {text}", "is not a name and a number", "write it as jaw_open=0.6")
         values |= {slider.name: _within(value, slider) for slider in _named(name.strip(), sliders)}
     return values
+
+
+def read_values_file(path: Path, sliders: Sequence[Slider]) -> dict[str, float]:
+    """The values of a CSV with the columns name and value, as the page of sliders saves it; see `read_values`.
+
+    Raises InputError, too, if the file is missing or has other columns.
+    """
+    remedy = "name a CSV with the columns name and value, as the page of sliders saves it"
+    if not path.is_file() or path.stat().st_size > LARGEST_FILE:
+        raise InputError(path, "is missing, or far too large to hold values", remedy)
+    try:
+        rows = [f"{row['name']}={row['value']}" for row in read_table(path)]
+    except (KeyError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(path, f"is no table of values ({error})", remedy) from error
+    return read_values(rows, sliders)
 
 
 def _named(name: str, sliders: Sequence[Slider]) -> list[Slider]:

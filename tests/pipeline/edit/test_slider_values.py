@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from models3d.errors import InputError
-from pipeline.edit.slider_values import Slider, read_values, sliders_of, with_values
+from pipeline.edit.slider_values import Slider, read_values, read_values_file, sliders_of, with_values
 from pipeline.gan.editing import read_editor
+from pipeline.sliders.saving import values_csv
 from tests.pipeline.tiny_checkpoint import BOUNDS, NAMES, write_checkpoint
 
 SLIDERS = tuple(Slider(name, *bounds) for name, bounds in zip(NAMES, BOUNDS, strict=True))
@@ -34,6 +35,20 @@ def test_names_stand_for_sliders_and_for_both_sides():
 def test_what_cannot_be_set_is_told(text, message):
     with pytest.raises(InputError, match=message.replace("?", r"\?")):
         read_values([text], SLIDERS)
+
+
+def test_values_that_the_page_saved_come_back(tmp_path):
+    params = np.array([0.25, 0, 1, -0.5], np.float32)
+    (tmp_path / "sliders.csv").write_bytes(values_csv(NAMES, params))
+    np.testing.assert_allclose([*read_values_file(tmp_path / "sliders.csv", SLIDERS).values()], params)
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match=r"other\.csv: is no table of values"):
+        read_values_file(tmp_path / "other.csv", SLIDERS)
+    (tmp_path / "bytes.csv").write_bytes(b"name,value\n\xff\xfe,1\n")
+    with pytest.raises(InputError, match="is no table of values"):
+        read_values_file(tmp_path / "bytes.csv", SLIDERS)
+    with pytest.raises(InputError, match="is missing"):
+        read_values_file(tmp_path / "gone.csv", SLIDERS)
 
 
 def test_values_replace_parameters_within_their_sliders():
