@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all a newcomer needs; the rest is for contributors.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fuzz test-faults bench lint format clean
+.PHONY: help setup demo sliders test test-fuzz test-faults bench lint format clean
 
 PYTHON ?= python3
 CORES ?= $(shell nproc)
@@ -28,6 +28,9 @@ setup: .venv/.complete  ## make .venv from the pinned requirements
 
 demo: setup  ## annotate the sample and the photos that packages ship
 	$(BIN)/snakemake --workflow-profile workflow/profiles/default --cores $(CORES)
+
+sliders: setup  ## slide the demo's expressions on a page of this machine
+	$(BIN)/python -m pipeline.sliders
 
 test: setup  ## the test suite, a process a core
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile

@@ -35,11 +35,11 @@ def clay_picture(
     return to_srgb(over(picture, np.full((size_px, size_px, 3), PAPER)))
 
 
-def portrait(model: FaceModel, size_px: int, yaw_rad: float = YAW_RAD) -> Camera:
+def portrait(model: FaceModel, size_px: int, yaw_rad: float = YAW_RAD, face_share: float = FACE_SHARE) -> Camera:
     """A camera that has the mean face's landmarks in the middle of a square picture, the head turned a little."""
     marked: Float[np.ndarray, "68 3"] = model.mean_mm[model.landmarks].astype(np.float64)
     low, high = marked.min(0), marked.max(0)
-    distance = FOCAL * (high - low)[:2].max() / FACE_SHARE
+    distance = FOCAL * (high - low)[:2].max() / face_share
     turn = np.array([0.0, yaw_rad, 0.0])
     centre = FLIP @ Rotation.from_rotvec(turn).as_matrix() @ ((low + high) / 2)
     return Camera(turn, np.array([0.0, 0.0, distance]) - centre, np.asarray(FOCAL * size_px), np.full(2, size_px / 2))

@@ -70,7 +70,7 @@ def _decoded(source: Path | BytesIO, max_pixels: int) -> UInt8[np.ndarray, "h w 
     try:
         with _quiet_and_unlimited(), Image.open(source, formats=FORMATS) as image:
             _check_size(image, max_pixels)
-            _check_scans(image, path)
+            _check_scans(image, source)
             return _rgb(_upright(image))
     except UnusableDatum:
         raise
@@ -105,8 +105,11 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
         raise UnusableDatum(f"claims {width} x {height} pixels, more than {max_pixels}")
 
 
-def _check_scans(image: Image.Image, path: Path) -> None:
-    if isinstance(image, JpegImageFile) and (scans := _scans(path.read_bytes())) > MOST_SCANS:
+def _check_scans(image: Image.Image, source: Path | BytesIO) -> None:
+    if not isinstance(image, JpegImageFile):
+        return
+    scans = _scans(source.read_bytes() if isinstance(source, Path) else source.getvalue())
+    if scans > MOST_SCANS:
         raise UnusableDatum(f"{scans} scans of all pixels, more than {MOST_SCANS}")
 
 

@@ -19,6 +19,8 @@ from pipeline.sliders.library import Library, read_library
 
 VIEW_PX = 384
 CLAY_PX = 320
+HEAD_SHARE = 0.6
+"""Of the 3D face's picture, the face without forehead: the whole head is seen."""
 THUMB_BATCH = 8
 MAX_UPLOAD_PIXELS = 25_000_000
 """Of an uploaded photo; 75 MB decoded."""
@@ -41,7 +43,7 @@ class Studio:
     def __init__(self, editor: Editor, library: Library) -> None:
         self.editor, self.library = editor, library
         self.sliders: tuple[Slider, ...] = sliders_of(editor.description)
-        self._detecting = Lock()  # the detector is one, and keeps state while it works
+        self._detecting = Lock()  # neither the detector nor the decoder's settings are made for several threads
         self._clay: np.ndarray | None = None
         if library.model is not None:
             self._clay = np.broadcast_to(CLAY, library.model.mean_mm.shape).copy()
@@ -84,8 +86,8 @@ class Studio:
     def receive(self, name: str, content: bytes) -> Sitter:
         """An uploaded photo, from memory; raises InputError if it cannot be used."""
         try:
-            photo = decode_photo(content, MAX_UPLOAD_PIXELS)
             with self._detecting:
+                photo = decode_photo(content, MAX_UPLOAD_PIXELS)
                 landmarks_px = find_face(photo)
         except UnusableDatum as error:
             raise InputError(name, str(error), "try a JPEG, PNG or WebP with a face seen from the front") from error
@@ -135,7 +137,7 @@ class Studio:
         motion[theirs] = params[ours] * np.float32(self.editor.description.condition.range)
         identity = None if sitter is None else sitter.identity
         shape = synthesize(model, np.zeros(0, np.float32) if identity is None else identity, motion)
-        return clay_picture(shape, model, portrait(model, CLAY_PX, yaw_rad), self._clay, CLAY_PX)
+        return clay_picture(shape, model, portrait(model, CLAY_PX, yaw_rad, HEAD_SHARE), self._clay, CLAY_PX)
 
     def _model_sliders(self) -> tuple[list[int], list[int]]:
         """Places among the sliders, and among the model's expressions, of the components that both have."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from models3d.errors import InputError, UnusableDatum
-from pipeline.images import MOST_SCANS, read_indexed, read_photo
+from pipeline.images import MOST_SCANS, decode_photo, read_indexed, read_photo
 from pipeline.photo_tables import Photo
 from pipeline.provenance import file_digest
 
@@ -31,6 +31,19 @@ def test_the_four_formats(tmp_path, suffix):
     Image.fromarray(smooth()).save(path, lossless=True, quality=95)
     tolerance = 12 if suffix == "jpg" else 0
     assert np.abs(read_photo(path, MANY).astype(int) - smooth()).max() <= tolerance
+    np.testing.assert_array_equal(decode_photo(path.read_bytes(), MANY), read_photo(path, MANY))
+
+
+def test_photos_in_memory_fail_as_files_do():
+    for content, message in (
+        (b"", "empty file"),
+        (b"no photo", "not a JPEG"),
+        (b"\xff\xd8\xff\xe0", "not a JPEG|decoded"),
+    ):
+        with pytest.raises(UnusableDatum, match=message):
+            decode_photo(content, MANY)
+    with pytest.raises(UnusableDatum, match="more than 100"):
+        decode_photo(png_that_claims(4000, 4000), 100)
 
 
 def test_the_name_does_not_decide_the_format(tmp_path):
