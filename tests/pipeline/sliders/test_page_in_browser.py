@@ -28,6 +28,7 @@ from playwright.sync_api import Page, expect, sync_playwright  # noqa: E402
 
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 PHONE = {"width": 390, "height": 844}
 
 
