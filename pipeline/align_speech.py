@@ -1,4 +1,7 @@
-"""Speech coefficients a frame: LRW-3D's where it has the clip, else those of a take that says the word alike."""
+"""Speech coefficients a frame: LRW-3D's where it has the clip, else those of takes that say the word alike.
+
+For words that no take says, optionally, those of the phones that make the word, as takes of other words say them.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,8 +17,10 @@ from models3d.readers.native import read_native
 from pipeline.clip_media import read_sound
 from pipeline.clip_tables import ClipRow, read_clips
 from pipeline.files import Paths, Reject, check_rejects, write_rejects
-from pipeline.lrw import FRAMES, WordFrames, frame_times_s, read_duration, word_frames, word_span_s
+from pipeline.forced_alignment import PhoneAligner
+from pipeline.lrw import FRAMES, SAMPLE_RATE, WordFrames, frame_times_s, read_duration, word_frames, word_span_s
 from pipeline.mouth_region import converted
+from pipeline.phone_matching import instances, put_together
 from pipeline.provenance import provenance
 from pipeline.released_coefficients import read_released
 from pipeline.settings.speech import AlignSpeech
@@ -25,8 +30,11 @@ from pipeline.word_matching import Calibration, Take, matches, mean_coefficients
 
 STAGE = "align_speech"
 
-RELEASED, WARPED = "lrw3d", "mfcc_dtw"
-"""Methods, as the shard names them. The paper's own alignment was a learnt warping (DCAW); this is none."""
+RELEASED, WARPED, FORCED = "lrw3d", "mfcc_dtw", "pocketsphinx"
+"""Methods, as the shard names them. The paper's own alignment was a learnt warping (DCAW); these are none."""
+
+Align = Callable[[ClipRow], "Alignment"]
+"""Aligns one clip, and raises UnusableDatum if it cannot."""
 
 
 class Alignment(NamedTuple):
@@ -34,7 +42,7 @@ class Alignment(NamedTuple):
 
     method: str
     take: str
-    """Whose coefficients they are; empty for LRW-3D's own."""
+    """The one that says the word most alike; empty where there is none."""
     confidence: float
     span: WordFrames
     """The frames that have coefficients."""
@@ -48,15 +56,18 @@ def run(inputs: Paths, outputs: Paths, settings: AlignSpeech) -> None:
 
     model     a face model with speech
     takes     of a 4D speech database, indexed with that model
+    phones    optional: when each phone of the takes is said, for words that none of them says
     released  where LRW-3D's coefficients are of another speech basis: a native model that holds it
 
-    Raises InputError if the takes are of another model, or more than `max_reject_rate` of the clips are rejects.
+    Raises InputError if takes or phones are of another model or database, or more than `max_reject_rate` of the clips
+    are rejects.
     """
     model, database = read_native(inputs["model"]), read_shard(inputs["takes"], "takes")
     if database.attributes["model_digest"] != model.digest:
         raise InputError(inputs["takes"], "was indexed with another model", "delete it and run the workflow again")
-    held = read_native(inputs["released"]).speech if "released" in inputs else None
-    align = aligner(model, database, held, settings)
+    held = read_native(inputs["released"]).speech if inputs.get("released") else None
+    second = phone_aligner(database, inputs["phones"], model.speech) if inputs.get("phones") else None
+    align = aligner(model, database, held, second, settings)
     rows, kept, rejects = read_clips(inputs["listing"]), [], []
     for row in tqdm(rows, STAGE, unit="clip"):
         try:
@@ -71,9 +82,9 @@ def run(inputs: Paths, outputs: Paths, settings: AlignSpeech) -> None:
 
 
 def aligner(
-    model: FaceModel, database: Shard, held: Basis | None, settings: AlignSpeech
-) -> Callable[[ClipRow], Alignment]:
-    """A function that aligns one clip, and raises UnusableDatum if it cannot."""
+    model: FaceModel, database: Shard, held: Basis | None, second: Align | None, settings: AlignSpeech
+) -> Align:
+    """By what there is of a clip: released coefficients, takes of its word, or the second aligner."""
     calibration = Calibration(**database.attributes["calibration"])  # type: ignore[arg-type]
     by_word: dict[str, list[Take]] = {}
     for take in takes_of(database):
@@ -82,9 +93,12 @@ def aligner(
     def align(row: ClipRow) -> Alignment:
         if row.released:
             return from_released(Path(row.released), held, model.speech)
-        if row.word not in by_word:
+        if row.word in by_word:
+            found = warped(row, by_word, calibration, model.speech, settings.takes)
+        elif second is not None:
+            found = second(row)
+        else:
             raise UnusableDatum(f"the database lacks the word '{row.word}'")
-        found = warped(row, by_word, calibration, model.speech, settings.takes)
         if found.confidence < settings.min_confidence:
             problem = f"does not sound like '{row.word}' (confidence {found.confidence:.2f})"
             raise UnusableDatum(f"{problem}, less than {settings.min_confidence:g}")
@@ -115,11 +129,42 @@ def warped(
     found = matches(normalised(features[first:end]), row.word, by_word, calibration)[:takes]
     start_s = first / WINDOWS_PER_S
     times_s = take_times_s(found[0], frame_times_s(), start_s)
-    span = word_frames(duration_s)
-    outside = (np.arange(FRAMES) < span.first) | (np.arange(FRAMES) >= span.end)
-    coefficients = np.clip(mean_coefficients(found, frame_times_s(), start_s), *speech.bounds.T)
-    coefficients[outside], times_s[outside] = np.nan, np.nan
-    return Alignment(WARPED, found[0].take.name, found[0].confidence, span, coefficients, times_s)
+    coefficients, span = mean_coefficients(found, frame_times_s(), start_s), word_frames(duration_s)
+    return within(Alignment(WARPED, found[0].take.name, found[0].confidence, span, coefficients, times_s), speech)
+
+
+def phone_aligner(database: Shard, path: Path, speech: Basis) -> Align:
+    """The second aligner. Raises InputError if the phones in the file are not those of the takes."""
+    phones, by_phone = read_shard(path, "phones"), PhoneAligner()
+    if phones.attributes["takes_digest"] != database.attributes["content_digest"]:
+        raise InputError(path, "was made from other takes", "delete it and run the workflow again")
+    curve = Calibration(**phones.attributes["calibration"])  # type: ignore[arg-type]
+    references: list[str] = phones.attributes["references"]  # type: ignore[assignment]
+    known = instances(database, phones)
+
+    def align(row: ClipRow) -> Alignment:
+        if not by_phone.knows(row.word):
+            raise UnusableDatum(f"neither the database nor pocketsphinx's dictionary has the word '{row.word}'")
+        duration_s = read_duration(Path(row.text))
+        start_s, end_s = word_span_s(duration_s)
+        sound = read_sound(Path(row.path))[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+        spoken = by_phone.align(sound, row.word)
+        rest = list(by_phone.costs(sound, [word for word in references if word != row.word]).values())
+        confidence = curve.confidence(spoken.cost / float(np.median(rest))) if rest else 0.0
+        coefficients = put_together(spoken, start_s, frame_times_s(), known)
+        nowhere = np.full(FRAMES, np.nan)
+        return within(Alignment(FORCED, "", confidence, word_frames(duration_s), coefficients, nowhere), speech)
+
+    return align
+
+
+def within(alignment: Alignment, speech: Basis) -> Alignment:
+    """Coefficients held to their bounds, and none outside the word's frames."""
+    first, end = alignment.span
+    outside = (np.arange(FRAMES) < first) | (np.arange(FRAMES) >= end)
+    coefficients = np.clip(alignment.coefficients, *speech.bounds.T)
+    times_s = np.where(outside, np.nan, alignment.take_times_s)
+    return alignment._replace(coefficients=np.where(outside[:, None], np.nan, coefficients), take_times_s=times_s)
 
 
 def arrays(kept: list[tuple[ClipRow, Alignment]], speech: int) -> dict[str, object]:

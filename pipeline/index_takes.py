@@ -18,7 +18,7 @@ from pipeline.settings.speech import IndexTakes
 from pipeline.shards import write_shard
 from pipeline.speech_database import TakeRow, mouth_motion, read_array, read_takes
 from pipeline.speech_features import FEATURES, WINDOWS_PER_S, speech_features, spoken_windows
-from pipeline.word_matching import calibrate, takes_from
+from pipeline.word_matching import calibrate, ranges, takes_from
 
 STAGE = "index_takes"
 
@@ -93,9 +93,3 @@ def coefficients(row: TakeRow, model: FaceModel) -> Float32[np.ndarray, "f k"]:
     if not np.isfinite(read).all():
         raise UnusableDatum(f"'{row.coefficients.name}' holds numbers that are not finite")
     return read
-
-
-def ranges(lengths: list[int]) -> np.ndarray:
-    """[first, end) of parts that stand one behind the other, (t, 2) int32."""
-    ends = np.cumsum(lengths, dtype=np.int32)
-    return np.stack([ends - np.array(lengths, np.int32), ends], axis=1).astype(np.int32).reshape(-1, 2)

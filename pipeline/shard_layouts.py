@@ -62,6 +62,12 @@ LAYOUTS: Mapping[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {
         "windows": ("i4", ("item", "two")),
         "features": ("f4", ("window", "feature")),
     },
+    "phones": {
+        "id": ("S", ("item",)),
+        "ranges": ("i4", ("item", "two")),
+        "phones": ("S", ("phone",)),
+        "spans_s": ("f4", ("phone", "two")),
+    },
     "alignments": {
         "id": ("S", ("item",)),
         "word": ("S", ("item",)),

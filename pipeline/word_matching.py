@@ -1,10 +1,10 @@
 """Which take of a database says a word as a clip does, how alike they are, and where in the take the clip is."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64
+from jaxtyping import Float, Float32, Float64, Int32
 
 from pipeline.shards import Shard
 from pipeline.speech_features import WINDOWS_PER_S, normalised
@@ -16,6 +16,9 @@ TINY = 1e-9
 """So that takes of which not one is sure still have a mean."""
 REFERENCE_WORDS = 24
 """At most so many words of a database are what a word is compared with, spread evenly over their names."""
+
+
+Item = TypeVar("Item")
 
 
 class Take(NamedTuple):
@@ -74,10 +77,20 @@ def takes_from(
     return takes
 
 
+def ranges(lengths: Sequence[int]) -> Int32[np.ndarray, "t 2"]:
+    """[first, end) of parts that stand one behind the other."""
+    ends = np.cumsum(lengths, dtype=np.int32)
+    return np.stack([ends - np.array(lengths, np.int32), ends], axis=1).astype(np.int32).reshape(-1, 2)
+
+
 def reference_words(words: Iterable[str]) -> list[str]:
     """Those of a database that words are compared with."""
-    names = sorted(set(words))
-    return names[:: -(-len(names) // REFERENCE_WORDS)] if names else []
+    return spread(sorted(set(words)), REFERENCE_WORDS)
+
+
+def spread(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of the items, evenly."""
+    return list(items[:: max(1, -(-len(items) // most))])
 
 
 def calibrate(takes: Sequence[Take]) -> Calibration | None:

@@ -34,6 +34,15 @@ class IndexTakes:
 
 
 @dataclass(frozen=True)
+class IndexPhones:
+    """See `index_phones` in the configuration's schema."""
+
+    references: int
+    calibration_takes: int
+    max_reject_rate: float
+
+
+@dataclass(frozen=True)
 class ListClips:
     """One of `clip_datasets` in the configuration's schema, and its name."""
 
@@ -50,6 +59,7 @@ class AlignSpeech:
 
     min_confidence: float
     takes: int
+    second_aligner: str
     max_reject_rate: float
 
 

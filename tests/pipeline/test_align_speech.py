@@ -46,7 +46,7 @@ def aligned(folder, root, released=None, min_confidence=0.0):
     list_clips.run({}, {"listings": [root / "clips.csv"]}, settings)
     inputs = {"listing": root / "clips.csv", "model": folder / "model.h5", "takes": folder / "takes.h5"}
     outputs = {"alignments": root / "alignments.h5", "rejects": root / "rejects.csv"}
-    align_speech.run(inputs, outputs, AlignSpeech(min_confidence, 3, 1.0))
+    align_speech.run(inputs, outputs, AlignSpeech(min_confidence, 3, "none", 1.0))
     return read_shard(root / "alignments.h5", "alignments"), [r.reason for r in read_rejects(root / "rejects.csv")]
 
 
@@ -144,7 +144,7 @@ def test_takes_of_another_model_are_refused(made, tmp_path):
     list_clips.run({}, {"listings": [tmp_path / "clips.csv"]}, ListClips("set", str(tmp_path), None, 1, 5))
     inputs = {"listing": tmp_path / "clips.csv", "model": tmp_path / "other.h5", "takes": folder / "takes.h5"}
     with pytest.raises(InputError, match="another model"):
-        align_speech.run(inputs, {}, AlignSpeech(0.5, 3, 1.0))
+        align_speech.run(inputs, {}, AlignSpeech(0.5, 3, "none", 1.0))
 
 
 def test_bytes_do_not_depend_on_the_run(made, tmp_path):

@@ -1,6 +1,7 @@
 """Talking clips to speech shards: a speech basis from a 4D database, alignment by sound, joint fits, sheets."""
 
 MADE_CLIPS = [name for name, clips in CLIP_DATASETS.items() if is_made(clips["root"])]
+BY_PHONES = config["align_speech"]["second_aligner"] != "none"
 CLIP_LISTING = f"{RESULTS}/clip_listings/{{dataset}}/{{shard}}.csv"
 
 
@@ -113,6 +114,29 @@ rule index_takes:
         "../scripts/stage.py"
 
 
+rule index_phones:
+    input:
+        manifest=takes_manifest_of,
+        takes=rules.index_takes.output.takes,
+    output:
+        phones=f"{RESULTS}/phones/{{dataset}}.h5",
+        rejects=f"{RESULTS}/phones/{{dataset}}.rejects.csv",
+    log:
+        log_of("index_phones/{dataset}"),
+    benchmark:
+        benchmark_of("index_phones/{dataset}")
+    conda:
+        "../../envs/speech.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        **stage("index_phones"),
+    script:
+        "../scripts/stage.py"
+
+
 if MADE_CLIPS:
 
     rule list_clips:
@@ -142,6 +166,7 @@ rule align_speech:
         takes=rules.index_takes.output.takes,
         model=clip_model_of,
         released=released_basis_of,
+        phones=rules.index_phones.output.phones if BY_PHONES else [],
     output:
         alignments=f"{RESULTS}/alignments/{{dataset}}/{{shard}}.h5",
         rejects=f"{RESULTS}/alignments/{{dataset}}/{{shard}}.rejects.csv",
@@ -216,6 +241,11 @@ def speech_rejects():
     return [
         *expand(rules.build_speech_model.output.rejects, database=built_speech()),
         *expand(rules.index_takes.output.rejects, dataset=CLIP_DATASETS),
+        *(
+            expand(rules.index_phones.output.rejects, dataset=CLIP_DATASETS)
+            if BY_PHONES
+            else []
+        ),
         *clip_shards(rules.align_speech.output.rejects),
         *clip_shards(rules.fit_clips.output.rejects),
     ]

@@ -82,7 +82,7 @@ def made(tmp_path_factory) -> Made:
     list_clips.run({}, {"listings": [folder / "clips.csv"]}, listing)
     inputs = {"listing": folder / "clips.csv", "model": folder / "model.h5", "takes": folder / "takes.h5"}
     outputs = {"alignments": folder / "alignments.h5", "rejects": folder / "alignments.csv"}
-    align_speech.run(inputs, outputs, AlignSpeech(0.0, 4, 1.0))
+    align_speech.run(inputs, outputs, AlignSpeech(0.0, 4, "none", 1.0))
     takes, found = read_shard(folder / "takes.h5", "takes"), read_shard(folder / "alignments.h5", "alignments")
     return Made(model, read_clips(folder / "clips.csv"), takes, found, read_shard(SAMPLE / "truth.h5", "speech_truth"))
 
