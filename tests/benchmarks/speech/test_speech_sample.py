@@ -7,7 +7,7 @@ deviations, in which a component that moves a vertex by less than 0.1 mm counts 
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,6 @@ from pipeline.mouth_region import speech_coefficients
 from pipeline.phone_matching import instances, put_together
 from pipeline.provenance import ROOT
 from pipeline.sample.population import make_population
-from pipeline.settings.reading import read_settings
 from pipeline.settings.speech import (
     AlignSpeech,
     BuildSpeechModel,
@@ -53,8 +52,17 @@ from pipeline.word_matching import Calibration, Take, matches, takes_of
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 SAMPLE = MakeSpeechSample(seed=0, identity_components=60, words=6, clips_per_word=3, speakers=4)
-FIT = read_settings(FitClips, {**CONFIG["fit_faces"], **CONFIG["annotate_faces"], **CONFIG["fit_clips"]})
-ALIGN = replace(read_settings(AlignSpeech, CONFIG["align_speech"]), min_confidence=0.0, second_aligner="pocketsphinx")
+
+
+def shipped(record, *sections):
+    """The settings of config.yaml, the last section first; a whole number stands for a fraction there."""
+    values = {key: value for section in sections for key, value in CONFIG[section].items()}
+    kinds = {field.name: field.type for field in fields(record)}
+    return record(**{name: float(values[name]) if kind is float else values[name] for name, kind in kinds.items()})
+
+
+FIT = shipped(FitClips, "fit_faces", "annotate_faces", "fit_clips")
+ALIGN = replace(shipped(AlignSpeech, "align_speech"), min_confidence=0.0, second_aligner="pocketsphinx")
 WARPED, FORCED = align_speech.WARPED, align_speech.FORCED
 VISIBLE_MM = 0.1
 """A component whose standard deviation moves no vertex as far is printed apart."""
@@ -101,14 +109,14 @@ def made(tmp_path_factory) -> Made:
     face = make_population(SAMPLE).model
     write_model(folder / "face.h5", face)
     outputs = {name: folder / f"speech.{name}" for name in ("components", "rejects")} | {"model": folder / "speech.h5"}
-    settings = read_settings(BuildSpeechModel, CONFIG["build_speech_model"])
-    build_speech_model.run({"manifest": manifest, "template": folder / "face.h5"}, outputs, settings)
+    inputs = {"manifest": manifest, "template": folder / "face.h5"}
+    build_speech_model.run(inputs, outputs, shipped(BuildSpeechModel, "build_speech_model"))
     model = combine("sample_speech", face, face, read_native(folder / "speech.h5"))
     write_model(folder / "model.h5", model)
     inputs = {name: folder / f"{name}.h5" for name in ("model", "takes", "phones")} | {"manifest": manifest}
     index_takes.run(inputs, {"takes": inputs["takes"], "rejects": folder / "takes.csv"}, IndexTakes(0.0))
-    settings = read_settings(IndexPhones, CONFIG["index_phones"])
-    index_phones.run(inputs, {"phones": inputs["phones"], "rejects": folder / "phones.csv"}, settings)
+    outputs = {"phones": inputs["phones"], "rejects": folder / "phones.csv"}
+    index_phones.run(inputs, outputs, shipped(IndexPhones, "index_phones"))
     list_clips.run({}, {"listings": [folder / "clips.csv"]}, ListClips("sample", str(clips), None, 1, 10**4))
     outputs = {"alignments": folder / "alignments.h5", "rejects": folder / "alignments.csv"}
     align_speech.run({**inputs, "listing": folder / "clips.csv"}, outputs, ALIGN)
