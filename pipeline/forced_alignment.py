@@ -33,7 +33,7 @@ class SpokenPhones(NamedTuple):
 class _Entry(NamedTuple):
     name: str
     first: int
-    count: int
+    length: int
     """In pocketsphinx's frames."""
     score: float
 
@@ -66,7 +66,7 @@ class PhoneAligner:
         phones = [entry for entry in entries if entry.name != SILENCE]
         if not phones:
             raise UnusableDatum(f"'{word}' is not heard in {len(sound) / SAMPLE_RATE:.2f} s of sound")
-        spans_s = np.array([(entry.first, entry.first + entry.count) for entry in phones]) * STEP_S
+        spans_s = np.array([(entry.first, entry.first + entry.length) for entry in phones]) * STEP_S
         return SpokenPhones(tuple(entry.name for entry in phones), spans_s, _cost(entries))
 
     def costs(self, sound: Float32[np.ndarray, " t"], words: Iterable[str]) -> dict[str, float]:
@@ -99,4 +99,4 @@ class PhoneAligner:
 
 
 def _cost(entries: list[_Entry]) -> float:
-    return -sum(entry.score for entry in entries) / sum(entry.count for entry in entries)
+    return -sum(entry.score for entry in entries) / sum(entry.length for entry in entries)

@@ -149,6 +149,7 @@ LAYOUTS: Mapping[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {
         "identity": ("f4", ("item", "identity")),
         "expression": ("f4", ("item", "frame", "expression")),
         "speech_actions": ("f4", ("item", "frame", "expression")),
+        "plain_actions": ("f4", ("item", "frame", "expression")),
         "camera": ("f4", ("item", "frame", "camera")),
         "boundaries_s": ("f4", ("item", "boundary")),
         "take": ("S", ("take",)),

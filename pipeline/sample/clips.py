@@ -22,7 +22,7 @@ from pipeline.sample.population import PeopleSettings, Population, draw_identity
 from pipeline.sample.scene import Scene, draw_background, draw_camera, draw_gaze, draw_lighting
 from pipeline.sample.speech_sounds import CONTEXTS, WORDS, Stretch, said, shifted
 from pipeline.sample.speech_synthesis import draw_voice, speak
-from pipeline.sample.visemes import draw_style, motion
+from pipeline.sample.visemes import draw_style, motion, plain_style
 from pipeline.sample.wardrobe import Wear, draw_outfit, dress, worn
 
 MOODS: tuple[Mapping[str, float], ...] = (
@@ -49,6 +49,8 @@ class ClipTruth(NamedTuple):
     """Of the mood alone."""
     speech_actions: Float32[np.ndarray, "c f k_exp"]
     """Of the words alone; the face shows the sum of both within the bounds."""
+    plain_actions: Float32[np.ndarray, "c f k_exp"]
+    """Of the same words at the same moments, said by somebody who has no way of their own."""
     camera: Float32[np.ndarray, "c f 9"]
     boundaries_s: Float32[np.ndarray, "c b"]
     """Where the stretches of the word begin, and where the last ends; NaN behind."""
@@ -135,7 +137,7 @@ def write_talking_clips(
         voice, identity = draw_voice(random), draw_identity(random, population.model)
         own, everything = spoken(random, word, voice.tempo)
         expression, style = mood(random, basis), draw_style(random, basis)
-        actions = motion(everything, frame_times_s(), basis, style)
+        actions, plain = (motion(everything, frame_times_s(), basis, how) for how in (style, plain_style(basis)))
         filmed = film(population, random, identity)
         cameras = swayed(random, filmed.scene.camera)
         shown = np.clip(expression + actions, *basis.bounds.T)
@@ -144,14 +146,15 @@ def write_talking_clips(
         write_clip(root / f"{name}.mp4", pictures(filmed, moved, cameras), sound)
         write_clip_text(root / f"{name}.txt", own[-1].end_s - own[0].start_s)
         camera = np.array([pack(camera) for camera in cameras], np.float32)
-        rows.append((name, word, identity, expression, actions, camera, boundaries_s(own)))
-    names, words, identities, expressions, spoken_actions, packed, bounds = zip(*rows, strict=True)
+        rows.append((name, word, identity, expression, actions, plain, camera, boundaries_s(own)))
+    names, words, identities, expressions, spoken_actions, plain_actions, packed, bounds = zip(*rows, strict=True)
     return ClipTruth(
         list(names),
         list(words),
         np.stack(identities),
         np.stack(expressions),
         np.stack(spoken_actions),
+        np.stack(plain_actions),
         np.stack(packed),
         padded(bounds),
     )

@@ -31,6 +31,11 @@ def draw_style(random: np.random.Generator, basis: Basis) -> Style:
     return Style(gains, random.normal(0, 0.1))
 
 
+def plain_style(basis: Basis) -> Style:
+    """A speaker who has no way of their own."""
+    return Style(np.ones(len(basis)), 0.0)
+
+
 class Viseme(NamedTuple):
     """What a phone asks of the mouth."""
 
