@@ -57,6 +57,15 @@ rule validate:
         rules.validate_shards.output,
 
 
+rule coefficients:
+    input:
+        expand(
+            rules.export_coefficients.output.table,
+            dataset=DATASETS,
+            table=["csv", "parquet"],
+        ),
+
+
 rule joined:
     input:
         all_joined(),

@@ -43,10 +43,14 @@ class Casting:
     """Who the training photos show.
 
     bump_mm     root mean square, over vertices and axes, of the smooth displacements for missing identity modes
+    kinds   shares of neutral faces, of those that move few units, and of those that move any number
+    few     most units of the second kind
     yaw_degrees, pitch_degrees   standard deviations of the head's pose
     """
 
     bump_mm: float
+    kinds: tuple[float, float, float] = (0.06, 0.44, 0.5)
+    few: int = 7
     yaw_degrees: float = 18.0
     pitch_degrees: float = 8.0
 
@@ -133,24 +137,24 @@ def draw_background(random: np.random.Generator) -> Float32[np.ndarray, "s s 3"]
     return ndimage.gaussian_filter(picture, (blur, blur, 0), mode="nearest").clip(0, 1).astype(np.float32)
 
 
-def draw_people(stage: Studio, random: np.random.Generator, count: int) -> list[Person]:
+def draw_people(stage: Studio, casting: Casting, random: np.random.Generator, count: int) -> list[Person]:
     """People with a face each."""
     model = stage.model
     identity = np.clip(random.standard_normal((count, len(model.identity))), *model.identity.bounds.T)
-    expression = np.stack([draw_expression(random, model.expression) for _ in range(count)])
+    expression = np.stack([draw_expression(random, model.expression, casting) for _ in range(count)])
     bumps = random.standard_normal((count, WAVES)) * random.uniform(0.2, 1.3, (count, 1))
     moved = np.concatenate([identity, expression, bumps], axis=1).astype(np.float32) @ stage.modes_mm
     vertices = model.mean_mm + moved.reshape(count, -1, 3)
     return [Person(*row) for row in zip(identity.astype(np.float32), expression, vertices, strict=True)]
 
 
-def draw_expression(random: np.random.Generator, basis: Basis) -> Float32[np.ndarray, " k"]:
+def draw_expression(random: np.random.Generator, basis: Basis, casting: Casting) -> Float32[np.ndarray, " k"]:
     """Neutral, few units, or many, each somewhere in its bounds."""
     low, high = basis.bounds.T
-    kind = random.choice(3, p=[0.06, 0.44, 0.5])
+    kind = random.choice(3, p=casting.kinds)
     share, moves = np.zeros(len(basis)), np.zeros(len(basis), bool)
     if kind == 1:
-        few = min(len(basis), int(random.integers(1, 8)))
+        few = min(len(basis), int(random.integers(1, casting.few + 1)))
         moves[random.choice(len(basis), few, replace=False)] = True
         share = random.uniform(0.2, 1, len(basis))
     elif kind == 2:

@@ -22,6 +22,7 @@ def run(inputs: Paths, outputs: Paths, settings: AnnotateFaces) -> None:
     """Crop every photo of `inputs["fits"]` to the mean projected face; write `outputs["shard"]`, of kind `annotated`.
 
     params        expression in standard deviations over `range_sigma`: the fit's bounds keep it in [-1, 1]
+    params_sigma  standard errors of the same, in the same unit
     camera, landmarks_px   in the pixels of the PHOTO; crop takes those to the pixels of the image
 
     Raises InputError if the fits are of another model, or a component can leave the range.
@@ -58,8 +59,10 @@ def arrays(fits: Shard, images: np.ndarray, crops: Sequence[np.ndarray], range_s
     kept = ("identity", "camera", "landmarks_px", "residual")
     return {
         "id": fits.text("id"),
+        "person": fits.text("person"),
         "images": images,
         "params": fits["expression"] / np.float32(range_sigma),
+        "params_sigma": fits["expression_sigma"] / np.float32(range_sigma),
         "crop": np.array(crops, np.float32).reshape(-1, 2, 3),
         "status": fits.text("status"),
         **{name: np.array(fits[name]) for name in kept},

@@ -91,7 +91,13 @@ def listings(
 
 def _table(dataset: str, listed: Iterable[Listed], stamped: bool) -> bytes:
     rows = (
-        (f"{dataset}/{name}", path, landmarks, person, _stamp(path, landmarks) if stamped else "")
+        (
+            f"{dataset}/{name}",
+            path,
+            landmarks,
+            person and f"{dataset}/{person}",
+            _stamp(path, landmarks) if stamped else "",
+        )
         for name, path, landmarks, person in listed
     )
     try:

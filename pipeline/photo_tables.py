@@ -17,7 +17,7 @@ class Candidate(NamedTuple):
     landmarks: str
     """Path of the photo's `.pts` or `.ljson`, or empty."""
     person: str
-    """Who it shows, or empty: unknown."""
+    """Who it shows, `<dataset>/<name>`, or empty: unknown."""
     stamp: str
     """Sizes and times of the files, so that a listing changes with them; empty if the workflow made them."""
 

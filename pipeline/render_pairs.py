@@ -42,6 +42,7 @@ class Face(NamedTuple):
     """One item of a `paired` shard: the photo, the neutral face, then the random ones."""
 
     id: str
+    person: str
     images: UInt8[np.ndarray, "v h w 3"]
     expressions: Float32[np.ndarray, "v k"]
     """In standard deviations."""
@@ -150,7 +151,8 @@ def draw_face(
             first = int(given_up.argmax())
             raise UnusableDatum(f"{variants[pending[first]]}: {why(shares, first, settings)}")
         pending = pending[failed]
-    return Face(name, images, expressions, fits["identity"][row], fits["camera"][row], crop, draws, invented)
+    person = fits.text("person")[row]
+    return Face(name, person, images, expressions, fits["identity"][row], fits["camera"][row], crop, draws, invented)
 
 
 def draw_expression(random: np.random.Generator, basis: Basis, settings: RenderPairs) -> Float32[np.ndarray, " k"]:
@@ -190,6 +192,7 @@ def arrays(
     expressions = stacked("expressions", len(variants), len(model.expression))
     return {
         "id": [face.id for face in faces],
+        "person": [face.person for face in faces],
         "variants": variants,
         "params": expressions / np.float32(settings.range_sigma),
         "identity": stacked("identity", fits["identity"].shape[1]),

@@ -108,6 +108,11 @@ def check_status(shard: Shard) -> Iterator[str]:
         yield "an item has no status"
 
 
+def check_sigmas(shard: Shard) -> Iterator[str]:
+    if not (shard["params_sigma"] > 0).all():
+        yield "a standard error is not positive"
+
+
 def check_fits(shard: Shard) -> Iterator[str]:
     if (shard["residual"] < 0).any():
         yield "a residual is negative"
@@ -168,7 +173,7 @@ def check_clips(shard: Shard) -> Iterator[str]:
 Check = Callable[[Shard], Iterator[str]]
 EVERY: tuple[Check, ...] = (check_digest, check_attributes, check_ids, check_finite, check_range, check_images)
 CHECKS: Mapping[str, tuple[Check, ...]] = {
-    "annotated": (*EVERY, check_camera, check_crop, check_fits, check_status),
+    "annotated": (*EVERY, check_camera, check_crop, check_fits, check_status, check_sigmas),
     "paired": (*EVERY, check_camera, check_crop, check_variants),
     "meshes": (*EVERY, check_camera, check_crop, check_subjects),
     "speech": (*EVERY, check_camera, check_crop, check_fits, check_clips),
@@ -195,14 +200,14 @@ def disagreements(members: Members) -> Iterator[tuple[Path, str]]:
 
 
 def originals_that_differ(paired: Shard, annotated: Shard) -> Iterator[str]:
-    """The original of a pair is the annotated item of that id: image, parameters, identity, camera and crop."""
+    """The original of a pair is the annotated item of that id: image, parameters, identity, camera, crop and person."""
     row_of = {item: row for row, item in enumerate(annotated.text("id"))}
     for row, item in enumerate(paired.text("id")):
         if item not in row_of:
             yield f"'{item}' is not among the annotated items"
             continue
         expected = row_of[item]
-        for name in ("images", "params", "identity", "camera", "crop"):
+        for name in ("images", "params", "identity", "camera", "crop", "person"):
             found = paired[name][row, ORIGINAL] if name in ("images", "params") else paired[name][row]
             if not np.array_equal(found, annotated[name][expected]):
                 yield f"the original of '{item}' has other {name} than its annotated item"

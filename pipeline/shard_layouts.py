@@ -17,6 +17,7 @@ LAYOUTS: Mapping[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {
     },
     "fits": {
         "id": ("S", ("item",)),
+        "person": ("S", ("item",)),
         "camera": ("f4", ("item", "camera")),
         "identity": ("f4", ("item", "identity")),
         "expression": ("f4", ("item", "expression")),
@@ -81,8 +82,10 @@ LAYOUTS: Mapping[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {
     # the product
     "annotated": {
         "id": ("S", ("item",)),
+        "person": ("S", ("item",)),
         "images": ("u1", ("item", "height", "width", "three")),
         "params": ("f4", ("item", "params")),
+        "params_sigma": ("f4", ("item", "params")),
         "identity": ("f4", ("item", "identity")),
         "camera": ("f4", ("item", "camera")),
         "landmarks_px": ("f4", ("item", "landmarks", "two")),
@@ -92,6 +95,7 @@ LAYOUTS: Mapping[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {
     },
     "paired": {
         "id": ("S", ("item",)),
+        "person": ("S", ("item",)),
         "variants": ("S", ("variant",)),
         "images": ("u1", ("item", "variant", "height", "width", "three")),
         "params": ("f4", ("item", "variant", "params")),

@@ -98,6 +98,7 @@ def write_fits(path: Path, numbers: range) -> None:
     components = len(crowd().model.identity), len(crowd().model.expression)
     arrays = {
         "id": [f"set/photo{number}" for number in numbers],
+        "person": [f"person {number % 2}" if number < 3 else "" for number in numbers],
         "camera": np.array([pack(person.camera) for person in people], np.float32).reshape(-1, 9),
         "identity": np.array([person.identity for person in people], np.float32).reshape(-1, components[0]),
         "expression": np.array([person.expression for person in people], np.float32).reshape(-1, components[1]),

@@ -9,23 +9,18 @@ A coefficient at a bound is not certain: a lid that is fitted as just open may b
 truncated normal: those inside given the others that are inside, those at a bound from their slope there.
 
 What remains wrong (noise that is not white, shapes that the model lacks, several bounds at once) makes all
-of these too small or too large alike: `calibration` measures by how much.
+of these too small or too large alike: `models3d.label_errors` measures by how much.
 """
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from models3d.fitting.joint_arrow import Arrow, Factors, factorise, joined
 from models3d.fitting.solver import Bounds, Solution
 from models3d.fitting.state import values
-
-AT_BOUND = 1e-4
-"""A coefficient this close to a bound, in standard deviations, is held by it."""
-
-ONE_SIGMA = 0.6826894921370859
-"""Share of a normal distribution within one standard deviation."""
+from models3d.label_errors import AT_BOUND
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
 TAIL = 32.0
@@ -110,25 +105,3 @@ def joint_deviations(
 def _variances(factors: Factors) -> Float64[Tensor, "g n"]:
     own, shared = factors.covariance()
     return joined(torch.diagonal(own, dim1=2, dim2=3), torch.diagonal(shared, dim1=1, dim2=2))
-
-
-def calibration(
-    errors: Float[np.ndarray, "n k"], sigmas: Float[np.ndarray, "n k"], at_bound: Bool[np.ndarray, "n k"]
-) -> float:
-    """What deviations must be multiplied by so that one of them holds the truth as often as a standard deviation does.
-
-    errors    fitted minus true coefficients, of other faces than the result is judged on
-    at_bound  these do not count: truths that lie at the same bound would be held by no width at all, and
-              as many more would be missed elsewhere
-
-    A quantile of |error| / sigma, so that a few wild fits do not widen all intervals. NaN where all are at a bound.
-    """
-    inside = ~at_bound
-    if not inside.any():
-        return float("nan")
-    return float(np.quantile(np.abs(errors[inside]) / sigmas[inside], ONE_SIGMA))
-
-
-def coverage(errors: Float[np.ndarray, "*shape"], sigmas: Float[np.ndarray, "*shape"]) -> float:
-    """Share of errors within one sigma."""
-    return float(np.mean(np.abs(errors) <= sigmas))

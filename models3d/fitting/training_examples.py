@@ -53,14 +53,15 @@ def take_batches(
     count: int,
     random_for: Callable[..., np.random.Generator],
 ) -> Iterator[Batch]:
-    """At least `count` renders, BATCH at a time.
+    """So many renders, BATCH at a time.
 
     landmark_sigma  standard error of marked landmarks, as a share of the inter-ocular distance
     random_for      gives the generator of a batch by its number, and of the studio by its name
     """
     stage = studio(model, casting, random_for("studio"))
-    for number in range(-(-count // BATCH)):
-        yield take_batch(stage, layout, casting, landmark_sigma, detect, random_for("batch", number))
+    for number, first in enumerate(range(0, count, BATCH)):
+        people = min(BATCH, count - first)
+        yield take_batch(stage, layout, casting, landmark_sigma, detect, people, random_for("batch", number))
 
 
 def take_batch(
@@ -69,11 +70,12 @@ def take_batch(
     casting: Casting,
     landmark_sigma: float,
     detect: Detect,
+    count: int,
     random: np.random.Generator,
 ) -> Batch:
     """Render people, mark them, and let the detector look for them."""
     model = stage.model
-    people = draw_people(stage, random, BATCH)
+    people = draw_people(stage, casting, random, count)
     shots = [photograph(stage, person, casting, random) for person in people]
     camera = Camera(*(np.stack(part) for part in zip(*(shot.camera for shot in shots), strict=True)))
     middle = np.array([[shot.photo_px / 2] * 2 for shot in shots])

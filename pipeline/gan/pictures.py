@@ -95,7 +95,8 @@ class Part(NamedTuple):
 def read_pictures(paths: Sequence[Path], held_out_share: float) -> Pictures:
     """The pictures of shards of any kind that has `images` and `params`.
 
-    held_out_share  of the faces, chosen by their id; where a shard has a `split`, its own choice holds
+    held_out_share  of the people, chosen by their name or, where a photo names nobody, by its id; where a shard has a
+                    `split`, its own choice holds
 
     Raises InputError if a shard is missing or broken, if two differ in model, components, range or size, or if a
     parameter is not a number or beyond [-1, 1].
@@ -141,26 +142,34 @@ def read_any(path: Path) -> Shard:
 def flat(shard: Shard, held_out_share: float) -> Part:
     """The items of a shard one after the other; those of a `paired` one are (face, variant)."""
     params, ids = np.asarray(shard["params"]), shard.text("id")
+    people = named_people(shard)
     images = shard["images"].reshape(-1, *shard["images"].shape[-3:])
     pairable = np.full(len(images), shard.kind in PAIRABLE)
     faces = ids
     if params.ndim == 3:
         variants = shard.text("variants")
-        faces = [name for name in ids for _ in variants]
+        faces, people = ([name for name in names for _ in variants] for names in (ids, people))
         ids = [f"{name}#{variant}" for name in ids for variant in variants]
         pairable = np.tile(np.arange(len(variants)) != ORIGINAL, params.shape[0])
         params = params.reshape(-1, params.shape[-1])
-    people = faces
     if "session" in shard.arrays:
-        people = shard.text("subject")
         faces = [f"{a}/{b}" for a, b in zip(people, shard.text("session"), strict=True)]
     if "clip" in shard.arrays:
         people = faces = shard.text("clip")
     if "split" in shard.arrays:
         held_out = np.array([split != "train" for split in shard.text("split")], bool)
     else:
-        held_out = np.array([is_held_out(face, held_out_share) for face in faces], bool)
+        held_out = np.array([is_held_out(person, held_out_share) for person in people], bool)
     return Part(images, params, faces, people, pairable, pairable & ~params.any(axis=1), held_out, ids)
+
+
+def named_people(shard: Shard) -> list[str]:
+    """Who each item shows; a photo that names nobody is taken for the only one of its person."""
+    if "subject" in shard.arrays:
+        return shard.text("subject")
+    if "person" not in shard.arrays:
+        return shard.text("id")
+    return [person or item for person, item in zip(shard.text("person"), shard.text("id"), strict=True)]
 
 
 def numbered(names: Sequence[str]) -> Int[np.ndarray, " n"]:
@@ -169,9 +178,9 @@ def numbered(names: Sequence[str]) -> Int[np.ndarray, " n"]:
     return np.array([numbers[name] for name in names], np.int64)
 
 
-def is_held_out(face: str, share: float) -> bool:
-    """A face's own number in [0, 1), from its id alone, so that new faces change no other's side."""
-    return int.from_bytes(hashlib.sha256(face.encode()).digest()[:8], "big") / 2**64 < share
+def is_held_out(person: str, share: float) -> bool:
+    """A person's own number in [0, 1), from the name alone, so that new people change no other's side."""
+    return int.from_bytes(hashlib.sha256(person.encode()).digest()[:8], "big") / 2**64 < share
 
 
 def check_agree(paths: Sequence[Path], shards: Sequence[Shard]) -> None:

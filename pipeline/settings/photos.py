@@ -50,7 +50,18 @@ class FitFaces:
     dense_weight: float
     photometric_weight: float
     max_residual: float
+    max_mean_sigma: float | None
     max_reject_rate: float
+
+
+@dataclass(frozen=True)
+class CalibrateLabels(FitFaces):
+    """See `calibrate_labels` in the configuration's schema; all else is as `fit_faces` has it, but for the seed."""
+
+    renders: int
+    most_units: int
+    bump_mm: float
+    min_confidence: float
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pipeline.provenance import ROOT
 
 TINY = {
     "make_sample": {"photos": 12, "subjects": 1, "sessions": 1, "sequences": 1, "frames": 3, "image_size_px": 256},
+    "calibrate_labels": {"renders": 24},
     "fit_faces": {"dense": "none"},
     "datasets": {"packaged": None, "sample": {"shards": 2, "shard_size": 8}},
     "mesh_datasets": {"sample": {"shards": 1, "sessions_per_shard": 1}},

@@ -37,7 +37,7 @@ def test_paint_is_where_it_belongs(template_model):
 def test_a_seed_gives_the_same_photo_and_another_does_not(stage):
     def take(seed: int):
         random = np.random.default_rng(seed)
-        return photograph(stage, draw_people(stage, random, 1)[0], CASTING, random).image
+        return photograph(stage, draw_people(stage, CASTING, random, 1)[0], CASTING, random).image
 
     np.testing.assert_array_equal(take(3), take(3))
     assert np.abs(take(3).astype(int) - take(4)).mean() > 5
@@ -45,7 +45,7 @@ def test_a_seed_gives_the_same_photo_and_another_does_not(stage):
 
 def test_faces_fill_their_pictures(stage):
     random = np.random.default_rng(1)
-    people = draw_people(stage, random, 6)
+    people = draw_people(stage, CASTING, random, 6)
     for person in people:
         shot = photograph(stage, person, CASTING, random)
         marks = project(shot.camera, person.vertices_mm[stage.model.landmarks].astype(float))
@@ -56,7 +56,7 @@ def test_faces_fill_their_pictures(stage):
 
 def test_expressions_keep_their_bounds(template_model, rng):
     low, high = template_model.expression.bounds.T
-    drawn = np.stack([draw_expression(rng, template_model.expression) for _ in range(300)])
+    drawn = np.stack([draw_expression(rng, template_model.expression, CASTING) for _ in range(300)])
     assert (drawn >= low).all() and (drawn <= high).all()
     assert (drawn[:, 0] < 0).any() and (drawn[:, 0] > 0).any(), "two-sided"
     active = (drawn != 0).sum(1)

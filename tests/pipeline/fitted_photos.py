@@ -7,7 +7,9 @@ import numpy as np
 from PIL import Image
 
 from models3d.face_model import FaceModel
+from models3d.label_errors import AS_THEY_ARE
 from models3d.readers.native import write_model
+from pipeline.calibration_file import Calibrations, write_calibrations
 from pipeline.fit_options import FitSettings
 from pipeline.media import draw_points
 from pipeline.photo_tables import Photo, write_index
@@ -31,11 +33,13 @@ FIT = FitFaces(
     dense_weight=2.0,
     photometric_weight=0.03,
     max_residual=0.05,
+    max_mean_sigma=None,
     max_reject_rate=1.0,
 )
 ANNOTATE = AnnotateFaces(size_px=64, face_scale=0.7, range_sigma=3.0)
 
 
+AS_FOUND = Calibrations(AS_THEY_ARE, AS_THEY_ARE)
 FIT_SHARED = {name: value for name, value in asdict(FIT).items() if name in FitSettings.__dict__}
 """The settings that stages which fit in the same way share."""
 
@@ -52,6 +56,7 @@ def write_photos(folder: Path, model: FaceModel, count: int = 6) -> People:
     write_index(folder / "index.csv", photos)
     write_landmarks(folder / "landmarks.h5", [photo.id for photo in photos], crowd.landmarks_px)
     write_model(folder / "model.h5", model)
+    write_calibrations(folder / "calibration.json", AS_FOUND, {"model_digest": model.digest})
     return crowd
 
 
@@ -67,7 +72,12 @@ def write_landmarks(path: Path, ids: list[str], landmarks_px: np.ndarray) -> Non
 
 
 def fit_inputs(folder: Path) -> dict[str, Path]:
-    return {"index": folder / "index.csv", "landmarks": folder / "landmarks.h5", "model": folder / "model.h5"}
+    return {
+        "index": folder / "index.csv",
+        "landmarks": folder / "landmarks.h5",
+        "model": folder / "model.h5",
+        "calibration": folder / "calibration.json",
+    }
 
 
 def fit_outputs(folder: Path) -> dict[str, Path]:

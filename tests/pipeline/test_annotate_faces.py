@@ -36,7 +36,8 @@ def test_parameters_are_the_fits_over_the_range(folder):
     shard, fits = read_shard(folder / "shard.h5", "annotated"), read_shard(folder / "fits.h5", "fits")
     assert shard.text("id") == fits.text("id")
     np.testing.assert_allclose(shard["params"] * 3, fits["expression"], atol=1e-6)
-    assert np.abs(shard["params"]).max() <= 1
+    np.testing.assert_allclose(shard["params_sigma"] * 3, fits["expression_sigma"], atol=1e-6)
+    assert np.abs(shard["params"]).max() <= 1 and (shard["params_sigma"] > 0).all()
     for name in ("identity", "camera", "landmarks_px", "residual"):
         np.testing.assert_array_equal(shard[name], fits[name])
 

@@ -7,7 +7,10 @@ import torch
 from models3d.camera import project, unpack
 from models3d.errors import InputError
 from models3d.face_model import synthesize
+from models3d.label_errors import Calibration
+from models3d.readers.native import read_native
 from pipeline import fit_faces
+from pipeline.calibration_file import Calibrations, write_calibrations
 from pipeline.files import read_rejects
 from pipeline.shards import read_shard
 from tests.pipeline.fitted_photos import FIT, fit_inputs, fit_outputs, write_landmarks, write_photos
@@ -68,6 +71,54 @@ def test_unusable_rows_become_rejects_with_a_reason(folder, tmp_path, rng):
     kept, whole = read_shard(tmp_path / "fits.h5", "fits"), read_shard(folder / "fits.h5", "fits")
     assert kept.text("id") == [f"set/photo{row}.png" for row in (0, 2, 5)]
     np.testing.assert_array_equal(kept["expression"], whole["expression"][[0, 2, 5]])
+
+
+def test_standard_errors_are_calibrated_by_kind_and_residual(folder, tmp_path):
+    plain = read_shard(folder / "fits.h5", "fits")
+    by_residual = Calibration(scale=0.5, slope=1.0, typical=0.01, least=1e-4, most=1.0)
+    far_too_wide = Calibration(scale=1e6, slope=0.0, typical=0.01, least=0.01, most=0.01)
+    digest = plain.attributes["model_digest"]
+    inputs = {**fit_inputs(folder), "calibration": tmp_path / "calibration.json"}
+    write_calibrations(inputs["calibration"], Calibrations(far_too_wide, by_residual), {"model_digest": digest})
+    fit_faces.run(inputs, fit_outputs(tmp_path), FIT)
+    fits = read_shard(tmp_path / "fits.h5", "fits")
+    wanted = plain["expression_sigma"] * 50 * plain["residual"][:, None]
+    np.testing.assert_allclose(fits["expression_sigma"], wanted, rtol=1e-5)
+    assert fits.attributes["calibration"]["detected"]["scale"] == 0.5
+    write_calibrations(inputs["calibration"], Calibrations(by_residual, far_too_wide), {"model_digest": digest})
+    fit_faces.run(inputs, fit_outputs(tmp_path), FIT)
+    fits = read_shard(tmp_path / "fits.h5", "fits")
+    bounds = read_native(folder / "model.h5").expression.bounds
+    furthest = np.maximum(bounds[:, 1] - fits["expression"], fits["expression"] - bounds[:, 0])
+    np.testing.assert_allclose(fits["expression_sigma"], furthest, rtol=1e-6)
+
+
+def test_labels_that_say_little_are_rejected_where_that_is_asked(folder, tmp_path):
+    sigma = read_shard(folder / "fits.h5", "fits")["expression_sigma"].mean(1)
+    limit = float(np.sort(sigma)[2:4].mean())
+    fit_faces.run(fit_inputs(folder), fit_outputs(tmp_path), replace(FIT, max_mean_sigma=limit))
+    rejects = read_rejects(tmp_path / "rejects.csv")
+    assert [reject.id for reject in rejects] == [f"set/photo{row}.png" for row in np.flatnonzero(sigma > limit)]
+    assert len(rejects) == 3 and "standard deviations" in rejects[0].reason
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace('"scale": 1.0', '"scale": -1.0'),
+        lambda text: text.replace('"scale": 1.0', '"scale": "1.0"'),
+        lambda text: text.replace('"slope"', '"slop"'),
+        lambda text: text.replace('"model_digest": "', '"model_digest": "f'),
+        lambda text: "[]",
+    ],
+)
+def test_a_calibration_that_is_none_is_refused(folder, tmp_path, change):
+    inputs = {**fit_inputs(folder), "calibration": tmp_path / "calibration.json"}
+    inputs["calibration"].write_text(change((folder / "calibration.json").read_text()))
+    with pytest.raises(InputError, match="calibration.json.*[Dd]elete it"):
+        fit_faces.run(inputs, fit_outputs(tmp_path), FIT)
+    assert [path.name for path in tmp_path.iterdir()] == ["calibration.json"]
 
 
 def test_too_many_rejects_stop_the_job(folder, tmp_path):

@@ -147,9 +147,9 @@ def test_a_manifest_says_who_and_where(tmp_path):
     path = manifest(tmp_path / "set", "person,path,landmarks\nann,b/c.png,\n,./a.jpg,b/../a.pts\nbo,gone.jpg,\n")
     [shard] = listed(tmp_path / "out", "manifest", path, shards=1)
     assert [(candidate.id, candidate.person) for candidate in shard] == [
-        ("mine/b/c.png", "ann"),
+        ("mine/b/c.png", "mine/ann"),
         ("mine/a.jpg", ""),
-        ("mine/gone.jpg", "bo"),
+        ("mine/gone.jpg", "mine/bo"),
     ]
     assert [Path(candidate.landmarks).name for candidate in shard] == ["", "a.pts", ""]
 

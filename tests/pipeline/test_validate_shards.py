@@ -139,6 +139,7 @@ def test_a_content_that_is_not_its_digest_s(paired):
     ("name", "place", "value", "said"),
     [
         ("residual", 0, -1, "a residual is negative"),
+        ("params_sigma", (0, 2), 0, "a standard error is not positive"),
         ("status", 0, b"", "no status"),
         ("landmarks_px", 0, -900, "outside its image"),
         ("params", (0, 0), -1.5, "beyond [-1, 1]"),

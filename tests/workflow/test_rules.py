@@ -24,7 +24,19 @@ JOBS = {name: body for name, body in RULES.items() if "script:" in body}
 
 
 def test_targets_stand():
-    promised = {"all", "annotated", "paired", "meshes", "speech", "dataset", "joined", "validate", "train", "evaluate"}
+    promised = {
+        "all",
+        "annotated",
+        "paired",
+        "meshes",
+        "speech",
+        "dataset",
+        "joined",
+        "validate",
+        "coefficients",
+        "train",
+        "evaluate",
+    }
     assert promised <= set(RULES)
     assert len(JOBS) >= 8
 
@@ -91,13 +103,14 @@ def test_schema_and_records_agree(config_schema):
     for name in ("RenderPairs", "RenderMeshes"):
         sections[name] |= sections["AnnotateFaces"]
     sections["DrawSliders"] |= without(sections["AnnotateFaces"], "range_sigma")
+    sections["CalibrateLabels"] |= sections["FitFaces"]
     sections["JoinShards"] = {"kind": {}}
     sections["TrainSlidergan"] |= {"variant": {}, "changes": {}}
     for name in ("IndexMeshes", "RegisterMeshes"):
         sections[name]["unit_mm"] = definitions["mesh_dataset"]["unit_mm"]
     modules = [import_module(f"pipeline.settings.{found.name}") for found in iter_modules(settings.__path__)]
     records = {name: value for module in modules for name, value in vars(module).items() if is_dataclass(value)}
-    assert set(sections) | {"IndexDataset", "ValidateShards"} == set(records)
+    assert set(sections) | {"IndexDataset", "ValidateShards", "ExportCoefficients"} == set(records)
     for name, properties in sections.items():
         assert {field.name for field in fields(records[name])} == set(properties), name
 

@@ -14,7 +14,7 @@ from pipeline.list_photos import write_listings
 from pipeline.provenance import code_digest
 from pipeline.run_lock import join_runs
 from pipeline.settings.meshes import ListMeshes
-from pipeline.settings.photos import LearnLandmarks, LearnTexture
+from pipeline.settings.photos import CalibrateLabels, LearnLandmarks, LearnTexture
 from pipeline.settings.reading import read_settings
 from pipeline.settings.speech import FitClips, ListClips
 

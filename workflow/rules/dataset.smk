@@ -96,3 +96,28 @@ rule validate_shards:
         **stage("validate_shards", {}),
     script:
         "../scripts/stage.py"
+
+
+rule export_coefficients:
+    input:
+        shards=lambda wildcards: all_shards(
+            rules.annotate_faces.output.shard, [wildcards.dataset]
+        ),
+    output:
+        table=f"{RESULTS}/coefficients/{{dataset}}.{{table}}",
+    log:
+        log_of("export_coefficients/{dataset}.{table}"),
+    benchmark:
+        benchmark_of("export_coefficients/{dataset}.{table}")
+    wildcard_constraints:
+        table="csv|parquet",
+    conda:
+        "../../envs/faces.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        **stage("export_coefficients", {}),
+    script:
+        "../scripts/stage.py"

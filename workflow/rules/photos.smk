@@ -11,6 +11,13 @@ def learnt_for(wildcards):
     return {"learnt": files[dense]} if dense in files else {}
 
 
+def learnt_of_model(wildcards):
+    """The same for people that the model renders itself, of whose look no photo says anything."""
+    dense = config["fit_faces"]["dense"]
+    learnt = rules.learn_landmarks.output.dense.format(model=wildcards.model)
+    return {"learnt": learnt} if dense == "landmarks" else {}
+
+
 if MADE:
 
     rule list_photos:
@@ -130,9 +137,37 @@ rule learn_texture:
         "../scripts/stage.py"
 
 
+rule calibrate_labels:
+    input:
+        unpack(learnt_of_model),
+        model=rules.build_models.output.model,
+    output:
+        calibration=f"{RESULTS}/calibration/{{model}}.json",
+    log:
+        log_of("calibrate_labels/{model}"),
+    benchmark:
+        benchmark_of("calibrate_labels/{model}")
+    conda:
+        "../../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        **stage(
+            "calibrate_labels",
+            gathered(CalibrateLabels, "fit_faces", "calibrate_labels"),
+        ),
+    script:
+        "../scripts/stage.py"
+
+
 rule fit_faces:
     input:
         unpack(learnt_for),
+        calibration=lambda wildcards: rules.calibrate_labels.output.calibration.format(
+            model=DATASETS[wildcards.dataset]["model"]
+        ),
         index=rules.index_images.output.index,
         landmarks=rules.detect_landmarks.output.landmarks,
         model=model_of,

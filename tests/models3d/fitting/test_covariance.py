@@ -4,9 +4,6 @@ import torch
 from scipy.stats import truncnorm
 
 from models3d.fitting.covariance import (
-    ONE_SIGMA,
-    calibration,
-    coverage,
     deviations,
     joint_deviations,
     root_mean_square,
@@ -99,17 +96,6 @@ def test_groups_are_as_their_dense_matrix(frames):
     inside = below < 0
     torch.testing.assert_close(found[inside], exact[inside])
     torch.testing.assert_close(found[~inside], exact[~inside], rtol=0.5, atol=0)
-
-
-def test_calibration_finds_the_scale_and_ignores_what_is_held(rng):
-    sigma = rng.uniform(0.1, 2, (4000, 5))
-    errors = rng.normal(size=sigma.shape) * sigma * 0.6
-    held = rng.random(sigma.shape) < 0.3
-    errors[held] = 0
-    scale = calibration(errors, sigma, held)
-    assert scale == pytest.approx(0.6, rel=0.03)
-    assert coverage(errors[~held], scale * sigma[~held]) == pytest.approx(ONE_SIGMA, abs=1e-3)
-    assert np.isnan(calibration(errors, sigma, np.ones_like(held)))
 
 
 def test_of_a_fit_is_that_of_its_matrix():

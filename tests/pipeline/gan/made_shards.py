@@ -43,13 +43,16 @@ def attributes(**changed: object) -> dict[str, object]:
     return {**stated, "stage": "tests", **changed}
 
 
-def write_paired(path: Path, faces: int = 8, first: int = 0, **changed: object) -> Path:
+def write_paired(
+    path: Path, faces: int = 8, first: int = 0, people: list[str] | None = None, **changed: object
+) -> Path:
     random = np.random.default_rng(first)
     params = random.uniform(-1, 1, (faces, VARIANTS, PARAMS)).astype(np.float32)
     params[:, 1] = 0
     images = np.stack([[picture(first + f, p) for p in params[f]] for f in range(faces)])
     arrays = {
         "id": [f"set/{first + f}.png" for f in range(faces)],
+        "person": people or [""] * faces,
         "variants": ["original", "neutral", *(f"random_{n:02d}" for n in range(VARIANTS - 2))],
         "images": images,
         "params": params,
@@ -71,8 +74,10 @@ def write_annotated(
     photos = len(params)
     arrays = {
         "id": [f"set/{first + f}.png" for f in range(photos)],
+        "person": [""] * photos,
         "images": np.stack([picture(first + f, np.nan_to_num(p, posinf=0)) for f, p in enumerate(params)]),
         "params": params,
+        "params_sigma": np.ones_like(params),
         "identity": np.zeros((photos, 2), np.float32),
         "camera": np.zeros((photos, 9), np.float32),
         "landmarks_px": np.zeros((photos, 68, 2), np.float32),

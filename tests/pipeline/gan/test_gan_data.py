@@ -61,6 +61,17 @@ def test_frames_of_a_clip_are_pairs_and_photos(shards, tmp_path):
     np.testing.assert_array_equal(pictures.held_out[speech], [False] * 5 + [True] * 5)
 
 
+def test_photos_of_one_person_stand_on_one_side(tmp_path):
+    people = [f"set/{number // 4}" for number in range(32)]
+    shards = [write_paired(tmp_path / "00001.h5", 32, people=people), write_annotated(tmp_path / "annotated.h5")]
+    pictures = read_pictures(shards, 0.4)
+    by_person = pictures.held_out[: 32 * VARIANTS].reshape(8, 4 * VARIANTS)
+    assert (by_person.all(1) | ~by_person.any(1)).all() and 0 < by_person[:, 0].sum() < 8
+    assert len(np.unique(pictures.person[: 32 * VARIANTS])) == 8
+    assert len(np.unique(pictures.group[: 32 * VARIANTS])) == 32, "pairs are of one photo all the same"
+    assert len(np.unique(pictures.person[32 * VARIANTS :])) == 12, "photos that name nobody are of one person each"
+
+
 def test_a_face_is_held_out_by_its_id_alone(shards):
     alone, together = read_pictures(shards[:1], 0.3), read_pictures(shards, 0.3)
     count = len(alone.params)
