@@ -17,6 +17,7 @@ from models3d.readers.fields import BROKEN_FILE
 from models3d.whole_file import whole_file
 from pipeline.gan.networks import Critic, Dimensions, Generator
 from pipeline.gan.pictures import Condition
+from pipeline.gan.state_check import check_state_file
 
 State = dict[str, Any]
 Network = TypeVar("Network", Generator, Critic)
@@ -70,6 +71,7 @@ def full(error: BaseException) -> bool:
 def read_state(path: Path) -> State:
     """A dictionary of tensors, numbers and text; raises InputError on anything else. No code of the file is run."""
     try:
+        check_state_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # torch raises whatever its readers raise
         raise InputError(path, f"is no file of weights ({type(error).__name__})", REMEDY) from error
