@@ -2,7 +2,6 @@
 
 import pickletools
 import zipfile
-from io import BufferedIOBase
 from pathlib import Path
 
 MOST_STEPS = 2_000_000
@@ -21,12 +20,11 @@ def check_state_file(path: Path) -> None:
             if member.compress_type != zipfile.ZIP_STORED:
                 raise ValueError(f"'{member.filename[:100]}' is compressed, which torch's files are not")
             if member.filename.endswith("data.pkl"):
-                with archive.open(member) as content:
-                    _check_pickle(content)
+                _check_pickle(archive.read(member))
 
 
-def _check_pickle(stream: BufferedIOBase) -> None:
-    for number, (_, argument, _) in enumerate(pickletools.genops(stream)):
+def _check_pickle(content: bytes) -> None:
+    for number, (_, argument, _) in enumerate(pickletools.genops(content)):
         if number > MOST_STEPS:
             raise ValueError(f"more than {MOST_STEPS} steps to unpickle")
         if isinstance(argument, str | bytes) and max(map(len, argument.split()), default=0) > LONGEST_WORD:

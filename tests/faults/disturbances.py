@@ -11,6 +11,8 @@ from pathlib import Path
 
 from snakemake_run import command
 
+from tests.faults.runs import targets
+
 PATIENCE_S = 120.0
 
 
@@ -21,13 +23,13 @@ class Run:
         self.said = folder / "said.txt"
         with self.said.open("wb") as stream:
             self.process = subprocess.Popen(
-                command(folder, config=config, cores=cores), cwd=folder, stdout=stream, stderr=stream,
+                command(folder, *targets(config), config=config, cores=cores), cwd=folder, stdout=stream, stderr=stream,
                 start_new_session=True,
             )  # fmt: skip
 
     def started(self) -> list[str]:
         """The rules whose jobs have started."""
-        return re.findall(r"^rule (\w+):", self.said.read_text(errors="replace"), re.MULTILINE)
+        return re.findall(r"^(?:local)?rule (\w+):", self.said.read_text(errors="replace"), re.MULTILINE)
 
     def wait_for_job(self, number: int) -> str:
         """The rule of the job that starts as number `number`, from 1, or of the last one if the run ends before."""

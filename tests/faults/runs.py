@@ -14,13 +14,13 @@ from pipeline.gan.monitors import HISTORY
 
 DATA = {
     **TINY,
-    "make_sample": {"photos": 5, "subjects": 1, "sessions": 1, "sequences": 1, "frames": 3, "image_size_px": 256},
-    "datasets": {"packaged": None, "sample": {"shards": 2, "shard_size": 3}},
-    "make_speech_sample": {"words": 2, "clips_per_word": 1, "speakers": 2},
+    "make_sample": {"photos": 3, "subjects": 1, "sessions": 1, "sequences": 1, "frames": 3, "image_size_px": 256},
+    "datasets": {"packaged": None, "sample": {"shards": 1, "shard_size": 5}},
+    "clip_datasets": {"sample": None},
+    "speech_databases": {"sample": None},
     "render_pairs": {"expressions": 3},
-    "draw_sliders": {"faces": 1, "sliders": 2, "steps": 3},
 }
-"""Without training: photos and meshes to shards, tables and sheets."""
+"""Without training: photos and meshes to shards and tables."""
 NETWORK = {
     "generator_channels": 4,
     "critic_channels": 4,
@@ -31,13 +31,19 @@ NETWORK = {
 TRAINING = {
     **DATA,
     "train_variants": ["slidergan_rad"],
-    "train_identity": {"on_cpu": {"epochs": 1}},
+    "train_identity": {"on_cpu": {"epochs": 1, "batch": 4}},
     "train_slidergan": {
-        "on_cpu": {**NETWORK, "checkpoint_minutes": 0.002, "log_every_steps": 1}, "held_out_share": 0.3, "batch": 2,
+        "on_cpu": {**NETWORK, "checkpoint_minutes": 0.002, "log_every_steps": 1}, "held_out_share": 0.4, "batch": 1,
     },
     "evaluate": {"pairs_per_face": 2, "figure_faces": 1},
 }  # fmt: skip
 """With it; the state of a training is written every few steps."""
+
+
+def targets(config: dict) -> list[str]:
+    """What is asked for."""
+    return ["dataset", *(["evaluate"] if config["train_variants"] else [])]
+
 
 TIMED = ("logs", "benchmarks", "events")
 """Folders and files that tell how long something took."""
@@ -54,7 +60,8 @@ class Job(NamedTuple):
 
 def jobs_of(output: str, folder: Path) -> list[Job]:
     """The jobs of a run, in the order in which they started."""
-    pattern = r"^rule (\w+):\n(?:    (?!output).*\n)*    output: (.*)\n(?:    (?!benchmark).*\n)*    benchmark: (.*)\n"
+    until_output, until_benchmark = (rf"(?:    (?!{word}).*\n)*" for word in ("output", "benchmark"))
+    pattern = rf"^(?:local)?rule (\w+):\n{until_output}    output: (.*)\n{until_benchmark}    benchmark: (.*)\n"
     found = re.findall(pattern, output, re.MULTILINE)
     return [Job(rule, tuple(made.split(", ")), seconds_of(folder / tsv)) for rule, made, tsv in found]
 

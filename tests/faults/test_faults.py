@@ -15,7 +15,7 @@ import pytest
 from snakemake_run import snakemake
 
 from tests.faults.disturbances import KINDS, Run, enlarge_disk, may_mount, small_disk
-from tests.faults.runs import DATA, TRAINING, Job, copy_up_to, jobs_of, products
+from tests.faults.runs import DATA, TRAINING, Job, copy_up_to, jobs_of, products, targets
 
 FAULTS = 32
 TRAINING_SHARE = 5
@@ -52,7 +52,7 @@ class Survived(NamedTuple):
 def finished(tmp_path_factory) -> tuple[Path, list[Job]]:
     """An undisturbed run, training included, and its jobs."""
     folder = tmp_path_factory.mktemp("undisturbed") / "run"
-    run = snakemake(folder, config=TRAINING, cores=AT_ONCE)
+    run = snakemake(folder, *targets(TRAINING), config=TRAINING, cores=AT_ONCE)
     assert run.returncode == 0, run.stdout
     return folder, jobs_of(run.stdout, folder)
 
@@ -89,7 +89,7 @@ def survive(fault: Fault, finished: Path, folder: Path) -> Survived:
         point = f"{point} {KINDS[fault.kind](run)}"
         if fault.kind == "disk":
             enlarge_disk(folder.parent)
-        again = snakemake(folder, config=fault.config, cores=1)
+        again = snakemake(folder, *targets(fault.config), config=fault.config, cores=1)
         return Survived(fault, point, difference(finished, folder, again.returncode, again.stdout))
 
 
