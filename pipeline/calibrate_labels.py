@@ -80,13 +80,13 @@ def run(inputs: Paths, outputs: Paths, settings: CalibrateLabels) -> None:
 def learn(model: FaceModel, inputs: Paths, settings: CalibrateLabels) -> tuple[Calibrations, dict[str, object]]:
     """The calibrations, and what they were learnt from: photos, and coefficients away from their bounds."""
     parts: dict[str, list[Fitted]] = {kind: [] for kind in Calibrations._fields}
-    fit, stated = face_fitter(model, inputs, settings)
+    fitter = face_fitter(model, inputs, settings)
     with tqdm(total=settings.renders, desc=STAGE, unit="face") as progress:
         for number, batch in enumerate(people(model, settings)):
             for kind in parts:
                 with tempfile.TemporaryDirectory() as folder:
                     marked, rows = photos(Path(folder), batch, kind, settings, number)
-                    fits = fit_in_batches(fit, marked, settings.batch)
+                    fits = fit_in_batches(fitter.alone, marked, settings.batch)
                 parts[kind].append(compared(model, fits, batch.expression[rows], settings.max_residual))
             progress.update(len(batch.shots))
     found = {kind: Fitted(*map(np.concatenate, zip(*own, strict=True))) for kind, own in parts.items()}
@@ -100,7 +100,7 @@ def learn(model: FaceModel, inputs: Paths, settings: CalibrateLabels) -> tuple[C
             )
             raise InputError(f"model {model.name}", problem, remedy)
     report = {f"{kind}_{name}": value for kind, own in found.items() for name, value in described(own).items()}
-    return Calibrations(*(learn_calibration(*own) for own in found.values())), {**stated, **report}
+    return Calibrations(*(learn_calibration(*own) for own in found.values())), {**fitter.stated, **report}
 
 
 def people(model: FaceModel, settings: CalibrateLabels) -> Iterator[Batch]:

@@ -11,7 +11,7 @@ from pipeline.calibration_file import Calibrations, read_calibrations
 from pipeline.face_fitters import face_fitter
 from pipeline.files import Paths, Reject, check_rejects, write_rejects
 from pipeline.marked_photos import marked_photos
-from pipeline.photo_fits import fit_in_batches
+from pipeline.photo_fits import fit_in_batches, with_shared_identities
 from pipeline.photo_tables import read_index
 from pipeline.provenance import provenance
 from pipeline.settings.photos import FitFaces
@@ -26,6 +26,8 @@ def run(inputs: Paths, outputs: Paths, settings: FitFaces) -> None:
     With `dense: landmarks` or `photometric`, photos are also looked at, with what `inputs["learnt"]` holds; which term
     was used stands in the shard's attributes.
 
+    The usable photos of a person whom the index names are fitted once more, together: they share one identity.
+
     calibration  of `calibrate_labels`: what the standard errors of the expressions are multiplied by
 
     Raises InputError if more than `max_reject_rate` of the photos are rejects, or what was learnt does not suit.
@@ -33,15 +35,13 @@ def run(inputs: Paths, outputs: Paths, settings: FitFaces) -> None:
     model, found = read_native(inputs["model"]), read_shard(inputs["landmarks"], "landmarks")
     marked = marked_photos([found], {photo.id: photo for photo in read_index(inputs["index"])})
     ids = found.text("id")
-    fit, stated = face_fitter(model, inputs, settings)
+    fitter = face_fitter(model, inputs, settings)
     calibrations = read_calibrations(inputs["calibration"], model.digest)
-    fitted = fit_in_batches(fit, marked, settings.batch)
+    fitted = fit_in_batches(fitter.alone, marked, settings.batch)
+    usable = np.array([not reason for reason in reasons_against(fitted, settings)], bool)
+    fitted = with_shared_identities(fitted, marked, usable, fitter.together)
     fitted["expression_sigma"] = mended(fitted, calibrations, marked.from_files, model.expression.bounds)
-    quality = fitted["residual"].tolist(), fitted["expression_sigma"].mean(1).tolist()
-    reasons = [
-        why_unusable(Status(status), residual, sigma, settings)
-        for status, residual, sigma in zip(fitted["status"], *quality, strict=True)
-    ]
+    reasons = reasons_against(fitted, settings, settings.max_mean_sigma)
     rejects = [Reject(name, STAGE, why) for name, why in zip(ids, reasons, strict=True) if why]
     check_rejects(rejects, len(ids), settings.max_reject_rate, inputs["landmarks"])
     write_rejects(outputs["rejects"], rejects)
@@ -54,7 +54,7 @@ def run(inputs: Paths, outputs: Paths, settings: FitFaces) -> None:
         model_digest=model.digest,
         landmarks_digest=found.attributes["content_digest"],
         calibration={kind: calibration._asdict() for kind, calibration in calibrations._asdict().items()},
-        **stated,
+        **fitter.stated,
     )
     write_shard(outputs["fits"], "fits", {name: array[kept] for name, array in everything.items()}, attributes)
 
@@ -71,15 +71,25 @@ def mended(
     return np.minimum(fitted["expression_sigma"] * factors[:, None], furthest)
 
 
-def why_unusable(status: Status, residual: float, mean_sigma: float, settings: FitFaces) -> str:
+def reasons_against(
+    fitted: Mapping[str, np.ndarray], settings: FitFaces, max_mean_sigma: float | None = None
+) -> list[str]:
+    """The reason to reject each fit, or nothing."""
+    quality = fitted["residual"].tolist(), fitted["expression_sigma"].mean(1).tolist()
+    return [
+        why_unusable(Status(status), residual, sigma, settings.max_residual, max_mean_sigma)
+        for status, residual, sigma in zip(fitted["status"], *quality, strict=True)
+    ]
+
+
+def why_unusable(
+    status: Status, residual: float, mean_sigma: float, max_residual: float, max_mean_sigma: float | None
+) -> str:
     """The reason to reject a fit, or nothing."""
     if status not in USABLE:
         return REASONS[status]
-    limit = settings.max_residual
-    if residual > limit:
-        return f"the fit misses the landmarks by {residual:.3f} of the inter-ocular distance, more than {limit}"
-    if settings.max_mean_sigma is not None and not mean_sigma <= settings.max_mean_sigma:
-        return (
-            f"its coefficients are known to {mean_sigma:.2f} standard deviations, {settings.max_mean_sigma} are asked"
-        )
+    if residual > max_residual:
+        return f"the fit misses the landmarks by {residual:.3f} of the inter-ocular distance, more than {max_residual}"
+    if max_mean_sigma is not None and not mean_sigma <= max_mean_sigma:
+        return f"its coefficients are known to {mean_sigma:.2f} standard deviations, no better than {max_mean_sigma}"
     return ""

@@ -49,16 +49,18 @@ class DetectedTerm(NamedTuple):
     points: DetectorPoints
     from_centre_px: Float32[Tensor, "b 68 2"]
     """Landmarks: pixel minus principal point."""
+    counts: Float32[Tensor, " b"]
+    """1, or 0 for photos whose landmarks the detector did not find."""
 
     def rows(self, index: Tensor) -> "DetectedTerm":
-        return self._replace(from_centre_px=self.from_centre_px[index])
+        return self._replace(from_centre_px=self.from_centre_px[index], counts=self.counts[index])
 
     def at(self, state: State) -> DenseTerm:
         up = state.rotation[:, :2, 1] * flip(state)[:2]
         up = up / up.norm(dim=1, keepdim=True)
         axes = torch.stack([torch.stack([-up[:, 1], up[:, 0]], dim=1), up], dim=1)
         px_per_mm = torch.exp(state.log_focal) / state.translation_mm[:, 2]
-        own = axes / px_per_mm[:, None, None]
+        own = axes * (self.counts / px_per_mm)[:, None, None]
         landmarks = torch.cat([self.from_centre_px, self.from_centre_px[:, -1:].expand(-1, IDLE, -1)], dim=1)
         mean, basis, whitening = self.points
         return DenseTerm(mean, basis, landmarks, own[:, None].expand(-1, ROWS, -1, -1), whitening)

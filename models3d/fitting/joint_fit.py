@@ -11,8 +11,9 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from models3d.camera import Camera
-from models3d.face_model import FaceModel
+from models3d.face_model import LANDMARK_COUNT, FaceModel
 from models3d.fitting.covariance import joint_deviations
+from models3d.fitting.detected_term import DetectedTerm, DetectorPoints
 from models3d.fitting.energy import Prior, Term
 from models3d.fitting.initial_pose import weak_perspective
 from models3d.fitting.joint_groups import ABSENT, Groups
@@ -20,6 +21,7 @@ from models3d.fitting.joint_solver import JointSolution, solve_jointly
 from models3d.fitting.landmark_fit import (
     LEAST_DISTANCE_MM,
     MOST_FOCAL_SIGMAS,
+    USABLE,
     LandmarkFit,
     LandmarkFitOptions,
     Status,
@@ -30,9 +32,6 @@ from models3d.fitting.points import see
 from models3d.fitting.solver import Bounds
 from models3d.fitting.state import CAMERA, FOCAL, State, values
 from models3d.landmarks import JAW, OUTER_EYE_CORNERS
-
-USABLE = (Status.CONVERGED, Status.UNFINISHED)
-"""How a photo's own fit must have ended for it to count in its group; another is missing there."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,7 @@ def fit_together(
     groups: Sequence[Sequence[int]],
     options: JointFitOptions,
     more: Sequence[Term] = (),
+    detected: tuple[DetectorPoints, Bool[np.ndarray, " n"]] | None = None,
 ) -> JointFit:
     """Minimise, for all photos f of each group together, within the model's bounds, over their cameras c_f, their
     expressions p_f and the identity q that they share,
@@ -90,6 +90,8 @@ def fit_together(
     start   the photos' own fits: their cameras are where this one starts, their statuses say which can be used
     groups  places of photos, in order; no photo twice. A photo that cannot be used breaks a row of frames in two
     more    further terms over the n photos
+    detected  what is known of a detector, and in which photos it found the landmarks: there `DetectedTerm` stands for
+            the sum over landmarks, as in `fit_landmarks`
     """
     used = np.array([status in USABLE for status in start.status], bool)
     used &= np.isin(np.arange(len(used)), [place for group in groups for place in group])
@@ -99,17 +101,21 @@ def fit_together(
     from_centre = (landmarks_px - sizes_px[:, None] / 2)[used].astype(np.float32)
     px_per_mm = weak_perspective(model.mean_mm[model.landmarks[JAW.stop :]], from_centre[:, JAW.stop :]).px_per_mm
     state, expected_focal = _start(points, start, used, sizes_px[used].max(1), px_per_mm, together, options)
+    detector, by_detector = detected or (None, np.zeros(len(used), bool))
+    believed = options.each.landmark_sigma * inter_ocular_mm(model) * px_per_mm
     landmarks = LandmarkTerm(
         points,
         _tensor(from_centre, device),
-        _tensor(options.each.landmark_sigma * inter_ocular_mm(model) * px_per_mm, device),
+        _tensor(np.where(by_detector[used], np.inf, believed), device),
         torch.as_tensor(slides[used], device=device),
     )
     prior, bounds = _beliefs(model, state, expected_focal, together, options)
     terms: list[Term] = [landmarks, prior, *(term.rows(picked) for term in more)]
+    if detector is not None:
+        terms.append(DetectedTerm(detector, landmarks.from_centre_px, _tensor(by_detector[used], device)))
     solution = solve_jointly(terms, state, bounds, together, options.each.iterations, options.each.tolerance)
     sigma = _deviations(solution, together, bounds)
-    return _described(model, landmarks, solution, sigma, together, sizes_px, used, start, options.each)
+    return _described(model, landmarks, solution, sigma, together, sizes_px, used, by_detector, start, options.each)
 
 
 def _groups(
@@ -213,6 +219,7 @@ def _described(
     groups: Groups,
     sizes_px: Float[np.ndarray, "n 2"],
     used: Bool[np.ndarray, " n"],
+    by_detector: Bool[np.ndarray, " n"],
     start: LandmarkFit,
     options: LandmarkFitOptions,
 ) -> JointFit:
@@ -227,7 +234,12 @@ def _described(
     seen = see(state, energy.mean_mm, energy.basis_mm)  # type: ignore[attr-defined]
     first, second = (seen.camera_mm[:, corner] for corner in OUTER_EYE_CORNERS)
     ocular_px = torch.exp(state.log_focal) * (first - second).norm(dim=1) * 2 / (first + second)[:, 2]
-    distance = (seen.from_centre_px - landmarks.from_centre_px).square().sum(2).mean(1).sqrt()
+    misses = seen.from_centre_px - landmarks.from_centre_px
+    if by_detector.any():
+        expected = solution.settled[-1].seen(state)  # type: ignore[attr-defined]
+        habitual = expected.from_centre_px[:, :LANDMARK_COUNT] - landmarks.from_centre_px
+        misses = torch.where(torch.as_tensor(by_detector[used], device=misses.device)[:, None, None], habitual, misses)
+    distance = misses.square().sum(2).mean(1).sqrt()
     turned = torch.arccos(state.rotation[:, 2, 2].clamp(-1, 1)) > options.max_turn_rad
     converged, spent = groups.of_groups(solution.converged), groups.of_groups(solution.iterations)
     identity, expression = (len(basis) for basis in fitted_bases(model))

@@ -134,7 +134,7 @@ def fit_landmarks(
     landmarks = _tensor(from_centre[sound], device)
     on_outline = torch.as_tensor(slides[sound], device=device)
     own = LandmarkTerm(points, landmarks, _tensor(sigma, device), on_outline)
-    term = own if detector is None else DetectedTerm(detector, landmarks)
+    term = own if detector is None else DetectedTerm(detector, landmarks, torch.ones(len(landmarks), device=device))
     state = _start(pose, translation_mm(pose, inner_mm, focal), focal, points)
     prior, bounds = _beliefs(model, state, options)
     if start is not None:

@@ -1,12 +1,14 @@
 """A dataset whose landmarks are known: photos with a dot at each, an index, a `landmarks` shard, a model."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from models3d.face_model import FaceModel
+from models3d.camera import project
+from models3d.face_model import FaceModel, synthesize
 from models3d.label_errors import AS_THEY_ARE
 from models3d.readers.native import write_model
 from pipeline.calibration_file import Calibrations, write_calibrations
@@ -44,15 +46,23 @@ FIT_SHARED = {name: value for name, value in asdict(FIT).items() if name in FitS
 """The settings that stages which fit in the same way share."""
 
 
-def write_photos(folder: Path, model: FaceModel, count: int = 6) -> People:
-    """Write index.csv, landmarks.h5, model.h5 and the photos into the folder."""
+def write_photos(folder: Path, model: FaceModel, count: int = 6, persons: Sequence[str] = ()) -> People:
+    """Write index.csv, landmarks.h5, calibration.json, model.h5 and the photos into the folder.
+
+    persons  whom each photo shows; those of one name have one identity
+    """
     crowd = people(model, count)
+    persons = persons or [""] * count
+    identity = crowd.identity[[persons.index(name) if name else row for row, name in enumerate(persons)]]
+    seen = project(crowd.camera, synthesize(model, identity, crowd.expression)[:, model.landmarks])
+    crowd = crowd._replace(identity=identity, landmarks_px=seen)
     photos = []
     for row, points in enumerate(crowd.landmarks_px):
         path = folder / f"photo{row}.png"
         grey = np.full((int(SIZE_PX), int(SIZE_PX), 3), 128, np.uint8)
         Image.fromarray(draw_points(grey, points, (255, 255, 255), 1.5)).save(path)
-        photos.append(Photo(f"set/photo{row}.png", str(path), "", "", file_digest(path), int(SIZE_PX), int(SIZE_PX)))
+        side = int(SIZE_PX)
+        photos.append(Photo(f"set/photo{row}.png", str(path), "", persons[row], file_digest(path), side, side))
     write_index(folder / "index.csv", photos)
     write_landmarks(folder / "landmarks.h5", [photo.id for photo in photos], crowd.landmarks_px)
     write_model(folder / "model.h5", model)

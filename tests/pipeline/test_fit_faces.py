@@ -12,6 +12,7 @@ from models3d.readers.native import read_native
 from pipeline import fit_faces
 from pipeline.calibration_file import Calibrations, write_calibrations
 from pipeline.files import read_rejects
+from pipeline.photo_tables import read_index, write_index
 from pipeline.shards import read_shard
 from tests.pipeline.fitted_photos import FIT, fit_inputs, fit_outputs, write_landmarks, write_photos
 
@@ -119,6 +120,66 @@ def test_a_calibration_that_is_none_is_refused(folder, tmp_path, change):
     with pytest.raises(InputError, match="calibration.json.*[Dd]elete it"):
         fit_faces.run(inputs, fit_outputs(tmp_path), FIT)
     assert [path.name for path in tmp_path.iterdir()] == ["calibration.json"]
+
+
+PERSONS = ["set/ann", "", "set/ann", "set/bo", "set/ann", "set/bo", "set/cy", ""]
+
+
+@pytest.fixture(scope="module")
+def album(template_model, tmp_path_factory):
+    """Three photos of ann, two of bo, one of cy, and two that name nobody; noisy marks."""
+    folder = tmp_path_factory.mktemp("album")
+    crowd = write_photos(folder, template_model, 8, PERSONS)
+    noise = np.random.default_rng(5).normal(size=crowd.landmarks_px.shape) * 1.0
+    write_landmarks(folder / "landmarks.h5", [f"set/photo{row}.png" for row in range(8)], crowd.landmarks_px + noise)
+    fit_faces.run(fit_inputs(folder), fit_outputs(folder), FIT)
+    return folder, crowd
+
+
+def test_photos_of_one_person_share_an_identity(album, tmp_path):
+    folder, crowd = album
+    fits = read_shard(folder / "fits.h5", "fits")
+    assert fits.text("person") == PERSONS
+    rows = {name: [row for row, own in enumerate(PERSONS) if own == name] for name in PERSONS}
+    for name in ("set/ann", "set/bo"):
+        assert len(np.unique(fits["identity"][rows[name]], axis=0)) == 1
+    index = [photo._replace(person="") for photo in read_index(folder / "index.csv")]
+    write_index(tmp_path / "index.csv", index)
+    fit_faces.run({**fit_inputs(folder), "index": tmp_path / "index.csv"}, fit_outputs(tmp_path), FIT)
+    alone = read_shard(tmp_path / "fits.h5", "fits")
+    single = rows[""] + rows["set/cy"]
+    for name in ("identity", "expression", "expression_sigma", "camera"):
+        np.testing.assert_array_equal(fits[name][single], alone[name][single])
+    ann = rows["set/ann"]
+    wrong = [np.linalg.norm(found["identity"][ann] - crowd.identity[ann]) for found in (fits, alone)]
+    assert wrong[0] < 0.9 * wrong[1], "they help each other"
+
+
+def test_people_depend_neither_on_the_batch_nor_on_each_other(album, tmp_path):
+    folder, _ = album
+    whole = read_shard(folder / "fits.h5", "fits")
+    fit_faces.run(fit_inputs(folder), fit_outputs(tmp_path), replace(FIT, batch=1))
+    assert read_shard(tmp_path / "fits.h5", "fits").attributes["content_digest"] == whole.attributes["content_digest"]
+    found = read_shard(folder / "landmarks.h5", "landmarks")
+    kept = [row for row, name in enumerate(PERSONS) if name != "set/bo"]
+    write_landmarks(tmp_path / "landmarks.h5", [found.text("id")[row] for row in kept], found["landmarks_px"][kept])
+    fit_faces.run({**fit_inputs(folder), "landmarks": tmp_path / "landmarks.h5"}, fit_outputs(tmp_path), FIT)
+    fewer = read_shard(tmp_path / "fits.h5", "fits")
+    for name in ("identity", "expression", "expression_sigma", "camera", "residual"):
+        np.testing.assert_array_equal(fewer[name], whole[name][kept])
+
+
+def test_a_bad_photo_does_not_spoil_the_others_of_its_person(album, tmp_path, rng):
+    folder, _ = album
+    found = read_shard(folder / "landmarks.h5", "landmarks")
+    points = np.array(found["landmarks_px"])
+    points[0] += rng.normal(size=(68, 2)) * 15
+    write_landmarks(tmp_path / "landmarks.h5", found.text("id"), points)
+    fit_faces.run({**fit_inputs(folder), "landmarks": tmp_path / "landmarks.h5"}, fit_outputs(tmp_path), FIT)
+    fits = read_shard(tmp_path / "fits.h5", "fits")
+    assert [reject.id for reject in read_rejects(tmp_path / "rejects.csv")] == ["set/photo0.png"]
+    ann = [row for row, name in enumerate(fits.text("person")) if name == "set/ann"]
+    assert len(ann) == 2 and len(np.unique(fits["identity"][ann], axis=0)) == 1
 
 
 def test_too_many_rejects_stop_the_job(folder, tmp_path):

@@ -9,6 +9,7 @@ from models3d.errors import InputError
 from models3d.fitting import training_examples
 from models3d.readers.learnt_offsets_file import read_learnt_landmarks
 from pipeline import fit_faces, learn_landmarks
+from pipeline.photo_tables import read_index, write_index
 from pipeline.settings.photos import LearnLandmarks
 from pipeline.shards import read_shard, write_shard
 from tests.pipeline.fitted_photos import FIT, FIT_SHARED, fit_inputs, fit_outputs, write_photos
@@ -107,6 +108,24 @@ def test_each_kind_of_landmarks_has_its_own_offsets_and_photos_keep_their_order(
     expected = [alike["file" if source == "file" else "mesh"][row] for row, source in enumerate(mixed)]
     np.testing.assert_array_equal(found["expression"], expected)
     assert np.abs(alike["mesh"] - alike["file"]).max() > 0.01
+
+
+def test_photos_of_one_person_are_looked_at_too(folder, tmp_path):
+    """One with a file's landmarks, two with the detector's."""
+    persons = [photo._replace(person="set/ann") for photo in read_index(folder / "index.csv")]
+    write_index(tmp_path / "index.csv", persons)
+    learnt = {**fit_inputs(folder), "learnt": folder / "dense.h5"}
+    inputs = {**with_sources(learnt, tmp_path, ["mesh", "file", "mesh"]), "index": tmp_path / "index.csv"}
+    lenient = replace(DENSELY, max_residual=2.0)
+    found = {}
+    for weight in (2.0, 1e-6):
+        fit_faces.run(inputs, fit_outputs(tmp_path), replace(lenient, dense_weight=weight))
+        found[weight] = read_shard(tmp_path / "fits.h5", "fits")
+        assert found[weight].text("id") == [photo.id for photo in persons]
+        assert len(np.unique(found[weight]["identity"], axis=0)) == 1
+        assert np.isfinite(found[weight]["residual"]).all()
+    assert (np.abs(found[2.0]["expression"] - found[1e-6]["expression"]).max(1) > 0.01).all(), "each was looked at"
+    assert (found[2.0]["expression_sigma"] < found[1e-6]["expression_sigma"]).mean() > 0.8, "and tells something"
 
 
 def with_sources(inputs: dict[str, Path], folder: Path, sources: list[str]) -> dict[str, Path]:

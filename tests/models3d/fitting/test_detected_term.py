@@ -6,6 +6,7 @@ from scipy.spatial.transform import Rotation
 from models3d.camera import project
 from models3d.face_model import LANDMARK_COUNT, synthesize
 from models3d.fitting.detected_term import ROWS, DetectedTerm, detector_points
+from models3d.fitting.joint_fit import JointFitOptions, fit_together
 from models3d.fitting.landmark_fit import LandmarkFitOptions, Status, fit_landmarks
 from models3d.fitting.landmark_term import landmark_points, step_length
 from models3d.fitting.state import CAMERA, State, move
@@ -65,14 +66,17 @@ def state_of(crowd, template_model) -> State:
 def test_the_truth_costs_nothing_and_a_pixel_what_it_should(template_model, habits, crowd, detected_px):
     detector, state = detector_points(template_model, habits), state_of(crowd, template_model)
     from_centre = torch.as_tensor(detected_px - SIZE_PX / 2, dtype=torch.float32)
-    assert DetectedTerm(detector, from_centre).at(state).cost(state).max() < 1e-2
+    assert DetectedTerm(detector, from_centre, torch.ones(len(from_centre))).at(state).cost(state).max() < 1e-2
     from_centre[:, 30, 0] += 1
     px_per_mm = np.array(
         [head_axes(type(crowd.camera)(*(p[row] for p in crowd.camera))).px_per_mm for row in range(10)]
     )
     expected = 0.5 / (px_per_mm * SIGMA_MM) ** 2
     np.testing.assert_allclose(
-        DetectedTerm(detector, from_centre).at(state).cost(state), expected, rtol=0.03, atol=0.01
+        DetectedTerm(detector, from_centre, torch.ones(len(from_centre))).at(state).cost(state),
+        expected,
+        rtol=0.03,
+        atol=0.01,
     )
 
 
@@ -86,7 +90,7 @@ def test_idle_rows_have_no_part(template_model, habits):
 def test_gradient_is_the_slope(template_model, habits, crowd, detected_px):
     state = state_of(crowd, template_model)
     from_centre = torch.as_tensor(detected_px - SIZE_PX / 2 + 2, dtype=torch.float32)
-    energy = DetectedTerm(detector_points(template_model, habits), from_centre).at(state)
+    energy = DetectedTerm(detector_points(template_model, habits), from_centre, torch.ones(len(from_centre))).at(state)
     gradient = energy.quadratic(state).gradient
     for entry in (1, 3, CAMERA, CAMERA + len(template_model.identity) + 1):
         step = torch.zeros_like(gradient)
@@ -109,3 +113,18 @@ def test_a_row_has_the_same_bytes_in_any_batch(fit):
     whole = fit()
     for rows in ([0], [9, 6], [3, 1, 4]):
         assert same(fit(rows), whole, rows)
+
+
+def test_jointly_too_each_landmark_is_judged_by_where_it_comes_from(template_model, habits, crowd, detected_px):
+    """Every other photo has landmarks of a file; alone in its group, each is its own fit."""
+    points, detector = landmark_points(template_model), detector_points(template_model, habits)
+    by_detector = np.arange(10) % 2 == 0
+    marks = np.where(by_detector[:, None, None], detected_px, crowd.landmarks_px)
+    batch = template_model, points, marks, np.full((10, 2), SIZE_PX), np.zeros(10, bool)
+    plain, known = fit_landmarks(*batch, OPTIONS), fit_landmarks(*batch, OPTIONS, detector=detector)
+    options = JointFitOptions(OPTIONS, smoothness=0.0, one_camera=False)
+    found = fit_together(*batch, plain, [[row] for row in range(10)], options, detected=(detector, by_detector))
+    for name in ("identity", "expression", "residual", "expression_sigma"):
+        for rows, own in ((by_detector, known), (~by_detector, plain)):
+            np.testing.assert_allclose(getattr(found, name)[rows], getattr(own, name)[rows], atol=0.05)
+    assert np.abs(known.expression - plain.expression)[by_detector].max() > 0.3, "they differ"
