@@ -114,8 +114,8 @@ def test_a_model_is_trained_and_evaluated(folder):
     assert list(folder.glob("results/evaluation/figures/slidergan_rad_*.png"))
 
 
-def test_pairs_are_valid_and_join(finished, folder):
-    run = snakemake(folder, "validate", "joined")
+def test_shards_are_valid_join_and_come_as_tables(finished, folder):
+    run = snakemake(folder, "validate", "joined", "coefficients")
     assert run.returncode == 0, run.stdout
     shard = read_shard(finished / "results/shards/paired/sample/00001.h5", "paired")
     assert shard["images"].shape[1:] == (22, 128, 128, 3)
@@ -123,6 +123,15 @@ def test_pairs_are_valid_and_join(finished, folder):
     with h5py.File(folder / "results/shards/paired/sample.h5") as joined:
         assert list(joined["id"].asstr()) == [name for part in parts for name in part.text("id")]
         np.testing.assert_array_equal(joined["params"], np.concatenate([part["params"] for part in parts]))
+    parts = [
+        read_shard(folder / f"results/shards/annotated/sample/{name}.h5", "annotated") for name in ("00001", "00002")
+    ]
+    rows = read_table(folder / "results/coefficients/sample.csv")
+    assert [row["id"] for row in rows] == [name for part in parts for name in part.text("id")]
+    column = f"{parts[0].attributes['component_names'][0]}_sigma"
+    sigmas = np.concatenate([part["params_sigma"][:, 0] for part in parts])
+    np.testing.assert_array_equal(np.float32([row[column] for row in rows]), sigmas)
+    assert (folder / "results/coefficients/sample.parquet").is_file()
 
 
 def test_nothing_is_left_to_do(finished):
