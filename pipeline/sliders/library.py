@@ -30,6 +30,8 @@ class Clip:
     """Of the shard that it comes from."""
     moved: tuple[str, ...]
     """The parameters that the clip knows; the others rest at 0."""
+    unknown: tuple[str, ...]
+    """Parameters of the clip that the checkpoint does not have."""
     params: Float32[np.ndarray, "f p"]
 
 
@@ -101,6 +103,7 @@ def clips_of(shard: Shard, kind: str, arrays: Sequence[str], description: Descri
     if not shared:
         return
     scale = float(shard.attributes["range"]) / description.condition.range  # type: ignore[arg-type]
+    unknown = tuple(name for name in names if name not in description.names)
     columns, places = [names.index(name) for name in shared], [description.names.index(name) for name in shared]
     labels = np.array([" ".join(parts) for parts in zip(*(shard.text(name) for name in arrays), strict=True)])
     frames, values = np.asarray(shard["frame"]), np.asarray(shard["params"])
@@ -112,7 +115,7 @@ def clips_of(shard: Shard, kind: str, arrays: Sequence[str], description: Descri
             continue
         params = np.zeros((len(rows), len(description.names)), np.float32)
         params[:, places] = np.clip(scale * values[rows][:, columns], -1, 1)
-        yield Clip(f"{kind}: {label}", kind, tuple(shared), params)
+        yield Clip(f"{kind}: {label}", kind, tuple(shared), unknown, params)
 
 
 def readable(folder: Path, kind: str) -> Iterator[Shard]:

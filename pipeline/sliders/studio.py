@@ -55,7 +55,7 @@ class Studio:
 
     @property
     def has_head(self) -> bool:
-        """Whether there is a face model whose expressions are among the sliders."""
+        """Whether there is a face model that some of the sliders move."""
         return bool(self._shaped[0])
 
     @property
@@ -68,11 +68,18 @@ class Studio:
     @property
     def clip_note(self) -> str:
         """What the clips are, and whether speech is behind them."""
-        if any(clip.kind == "speech" for clip in self.library.clips):
-            return "Clips of the kind speech are what was said in a clip, as parameters; meshes are tracked sequences."
+        spoken = [clip for clip in self.library.clips if clip.kind == "speech"]
+        if not spoken:
+            return (
+                "There are no speech parameters in these results: the clips are sequences of meshes, whose expressions "
+                "move the face. Nothing is said."
+            )
+        unknown = spoken[0].unknown
+        if not unknown:
+            return "Clips of the kind speech move the face by all their parameters, those of speech among them."
         return (
-            "There are no speech parameters in these results: the clips are sequences of meshes, whose expressions "
-            "move the face. Nothing is said."
+            f"This checkpoint has not {len(unknown)} of the parameters of the clips that speak ({unknown[0]}, ...): "
+            "only the others move the face. slidergan_speech among the train_variants is trained with all."
         )
 
     def open(self, photo_id: str) -> Sitter:
@@ -133,15 +140,15 @@ class Studio:
         model = self.library.model
         assert model is not None and self._clay is not None
         ours, theirs = self._shaped
-        motion = np.zeros(len(model.expression), np.float32)
+        motion = np.zeros(len(model.motion), np.float32)
         motion[theirs] = params[ours] * np.float32(self.editor.description.condition.range)
         identity = None if sitter is None else sitter.identity
         shape = synthesize(model, np.zeros(0, np.float32) if identity is None else identity, motion)
         return clay_picture(shape, model, portrait(model, CLAY_PX, yaw_rad, HEAD_SHARE), self._clay, CLAY_PX)
 
     def _model_sliders(self) -> tuple[list[int], list[int]]:
-        """Places among the sliders, and among the model's expressions, of the components that both have."""
-        names = () if self.library.model is None else self.library.model.expression.names
+        """Places among the sliders, and among what moves the model, of the components that both have."""
+        names = () if self.library.model is None else self.library.model.motion.names
         both = [slider.name for slider in self.sliders if slider.name in names]
         ours = [slider.name for slider in self.sliders]
         return [ours.index(name) for name in both], [names.index(name) for name in both]

@@ -31,19 +31,19 @@ def mean_landmarks() -> np.ndarray:
 
 def write_checkpoint(
     path: Path, names: tuple[str, ...] = NAMES, bounds=BOUNDS, model_digest: str = "m", size_px: int = 64,
-    residual: bool = True, landmarks: np.ndarray | None = None, sigmas_mm: tuple[float, ...] | None = None,
+    dimensions: Dimensions | None = None,
 ) -> Path:  # fmt: skip
     """Untrained weights from a seed, but the heads' are enlarged: every slider changes the picture visibly."""
-    dimensions = Dimensions(len(names), size_px, 8, 4, 1, "none", residual, True)
+    dimensions = dimensions or Dimensions(len(names), size_px, 8, 4, 1, "none", True, True)
     torch.manual_seed(4)
     generator, critic = Generator(dimensions), Critic(dimensions)
     with torch.no_grad():
         generator.heads.weight *= 3
-        generator.first.weight[:, 5:] *= 10
-    points = mean_landmarks() if landmarks is None else landmarks
+        generator.first.weight[:, -len(names) :] *= 10
+    points = mean_landmarks()
     condition = Condition(
         names,
-        sigmas_mm or (1.0,) * len(names),
+        (1.0,) * len(names),
         3.0,
         model_digest,
         tuple(map(tuple, points.tolist())),

@@ -27,7 +27,7 @@ def test_photos_their_heads_the_model_and_clips_are_found(results):
     assert library.regression_error == 0.75
     assert [clip.name for clip in library.clips][:2] == ["meshes: S0 1 1", "meshes: S0 2 1"]
     clip = library.clips[0]
-    assert clip.params.shape == (5, len(NAMES)) and clip.moved == NAMES[:3]
+    assert clip.params.shape == (5, len(NAMES)) and clip.moved == NAMES[:3] and not clip.unknown
     assert clip.params[:, :3].any() and not clip.params[:, 3].any(), "what the clip does not know rests"
 
 
@@ -38,6 +38,8 @@ def test_clips_that_speak_come_first_and_are_in_the_checkpoints_range(results):
     near, far = (read_library(results, stated).clips for stated in (description_of(results), wide))
     assert [clip.kind for clip in near][:3] == ["speech", "speech", "meshes"] and len(near[0].params) == 5
     np.testing.assert_allclose(far[0].params, near[0].params / 2)
+    fewer = description_of(results)._replace(names=NAMES[:2])
+    assert read_library(results, fewer).clips[0].unknown == ("smile_right",)
 
 
 def test_a_model_of_another_digest_is_none(results):

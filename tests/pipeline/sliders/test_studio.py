@@ -1,6 +1,7 @@
 """The pictures of the page, and what it saves."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from models3d.errors import InputError
 from pipeline.gan.editing import read_editor
 from pipeline.sliders import studio as module
 from pipeline.sliders.saving import gif, jpeg, png, values_csv
-from pipeline.sliders.studio import CLAY_PX, VIEW_PX, interpolation, opened, there_and_back
+from pipeline.sliders.studio import CLAY_PX, VIEW_PX, Studio, interpolation, opened, there_and_back
 from tests.pipeline.tiny_checkpoint import NAMES
 from tests.pipeline.tiny_results import PHOTO, write_results
 
@@ -129,3 +130,16 @@ def test_files_hold_what_was_shown(studio, sitter, rng):
 
 def test_notes_say_what_there_is(studio):
     assert "0.75" in studio.reading_note and "no speech parameters" in studio.clip_note
+    clip = replace(studio.library.clips[0], kind="speech")
+    whole = Studio(studio.editor, replace(studio.library, clips=(clip,), regression_error=None))
+    assert "all their parameters" in whole.clip_note and "not measured" in whole.reading_note
+    lacking = replace(studio.library, clips=(replace(clip, unknown=("lips_1", "lips_2")),))
+    assert "has not 2 of the parameters of the clips that speak (lips_1" in Studio(studio.editor, lacking).clip_note
+
+
+def test_what_speaks_moves_the_3d_face_too(studio, sitter):
+    model = studio.library.model
+    swapped = replace(model, speech=model.expression, expression=model.speech)
+    spoken = Studio(studio.editor, replace(studio.library, model=swapped))
+    params = moved(studio, "jaw_open", 1.0)
+    np.testing.assert_array_equal(spoken.head(sitter, params, 0.0), studio.head(sitter, params, 0.0))
