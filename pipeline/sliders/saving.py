@@ -22,8 +22,10 @@ def jpeg(image: UInt8[np.ndarray, "h w 3"], quality: int = 90) -> bytes:
 
 
 def gif(images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> bytes:
-    """An animation that repeats, each picture with its own 256 colours."""
-    frames = [Image.fromarray(image).quantize(256, Image.Quantize.MEDIANCUT) for image in images]
+    """An animation that repeats. All pictures share the 256 colours of three of them, so that no colour flickers."""
+    some = np.concatenate([images[0], images[len(images) // 2], images[-1]])
+    colours = Image.fromarray(some).quantize(256, Image.Quantize.MEDIANCUT)
+    frames = [Image.fromarray(image).quantize(palette=colours) for image in images]
     return _written(frames, format="GIF", save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0)
 
 

@@ -216,7 +216,7 @@ def test_what_is_saved(page):
 
 
 def saved(page: Page, button: str) -> bytes:
-    with page.expect_download() as waiting:
+    with page.expect_download(timeout=4 * PATIENCE_MS) as waiting:
         page.get_by_role("button", name=button).click()
     return Path(waiting.value.path()).read_bytes()
 
