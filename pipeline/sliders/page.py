@@ -30,6 +30,12 @@ def show(element: ui.element, image: np.ndarray) -> None:
     element.update()
 
 
+class Slider(ui.slider):
+    """Moves in the browser at once: waiting for the server's echo, it would jump back under a quick hand."""
+
+    LOOPBACK = False
+
+
 class Desk:
     """One visitor's page: the photo that sits for it, the sliders, and two kept expressions."""
 
@@ -41,7 +47,7 @@ class Desk:
         self.random = np.random.default_rng()
         self.pictures: dict[str, ui.element] = {}
         self.thumbs: list[tuple[ui.element, ui.element]] = []
-        self.sliders: list[ui.slider] = []
+        self.sliders: list[Slider] = []
         self.values: list[ui.label] = []
         self._moving = False  # sliders are being moved by the page, not by a hand
         self._drawing = self._stale = False
@@ -97,13 +103,13 @@ class Desk:
         self._moving = False
         await self.draw()
 
-    async def moved(self, place: int, value: float) -> None:
-        """A hand moved one slider."""
+    def moved(self, place: int, value: float) -> Awaitable[None] | None:
+        """A slider moved: by a hand, or by `take`, which is over when what is awaited begins."""
         if self._moving:
-            return
+            return None
         self.params[place] = value
         self.values[place].set_text(f"{value:.2f}")
-        await self.draw()
+        return self.draw()
 
     async def transfer(self, opened: Callable[[], Sitter]) -> None:
         """Take over the expression that the critic reads off another photo."""
@@ -249,7 +255,7 @@ class Desk:
             ui.button("Save CSV", on_click=self.save_csv).props("outline no-caps")
         with ui.element("div").classes("row" if self.studio.has_head else "away"):
             ui.label("Turn the 3D face")
-            self.turn = ui.slider(min=-MOST_DEGREES, max=MOST_DEGREES, value=TURN_DEGREES, on_change=self.draw)
+            self.turn = Slider(min=-MOST_DEGREES, max=MOST_DEGREES, value=TURN_DEGREES, on_change=self.draw)
             self.turn.classes("angle").props('aria-label="Turn the 3D face, in degrees"')
 
     def slider(self, place: int) -> None:
@@ -261,7 +267,7 @@ class Desk:
                 with ui.element("div").classes("name"):
                     ui.label(name)
                     self.values.append(ui.label("0.00").classes("value"))
-                made = ui.slider(min=low, max=high, step=0.01, value=0, on_change=lambda e: self.moved(place, e.value))
+                made = Slider(min=low, max=high, step=0.01, value=0, on_change=lambda e: self.moved(place, e.value))
                 self.sliders.append(made.props(f'aria-label="{name}"'))
             highest = ui.element("img").props(f'alt="{name} at {high:g}"')
         self.thumbs.append((lowest, highest))
@@ -271,7 +277,7 @@ class Desk:
         with ui.element("div").classes("row"):
             ui.button("Keep as A", on_click=lambda: self.keep("A")).props("outline no-caps")
             ui.button("Keep as B", on_click=lambda: self.keep("B")).props("outline no-caps")
-            share = ui.slider(min=0, max=1, step=0.01, value=0, on_change=lambda event: self.between(event.value))
+            share = Slider(min=0, max=1, step=0.01, value=0, on_change=lambda event: self.between(event.value))
             share.classes("angle").props('aria-label="From A to B"')
             ui.button("Save GIF from A to B", on_click=self.save_between).props("outline no-caps")
 

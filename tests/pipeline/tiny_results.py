@@ -49,8 +49,10 @@ def write_results(folder: Path) -> Path:
     write_table(results / "index/packaged/00001.rejects.csv", ("id", "stage", "reason"), [])
     arrays = {
         "id": [PHOTO],
+        "person": [""],
         "images": np.zeros((1, 8, 8, 3), np.uint8),
         "params": np.zeros((1, len(NAMES)), np.float32),
+        "params_sigma": np.ones((1, len(NAMES)), np.float32),
         "identity": np.full((1, 1), 2.5, np.float32),
         "camera": np.zeros((1, 9), np.float32),
         "landmarks_px": np.zeros((1, 68, 2), np.float32),
