@@ -130,9 +130,10 @@ def where_to_look():
     sheets += sorted(Path(RESULTS).glob("gan/*/samples.png"))
     sheets += sorted(Path(RESULTS).glob("evaluation/report.html"))
     lines = [describe_dataset(summary)] if summary.is_file() else []
-    return "\n".join(
-        [*lines, "Pictures to look at:", *(f"  {sheet}" for sheet in sheets)]
-    )
+    lines += ["Pictures to look at:", *(f"  {sheet}" for sheet in sheets)]
+    if list(Path(RESULTS).glob("gan/*/checkpoint.pt")):
+        lines += ["Sliders to move: `make sliders`"]
+    return "\n".join(lines)
 
 
 # Listings of the user's own photos, meshes and clips are brought up to date here, once, not in a job: only the shards in
