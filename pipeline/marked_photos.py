@@ -60,4 +60,5 @@ def mark(photos: list[Photo], landmarks_px: Float32[np.ndarray, "n 68 2"], sourc
 def read_crop(marked: MarkedPhotos, row: int, canonical_px: Float64[np.ndarray, "68 2"], size_px: int) -> Crop:
     """The part of a photo that shows the face."""
     matrix = crop_matrix(marked.landmarks_px[row], canonical_px)
-    return Crop(cut(read_indexed(marked.photos[row]), matrix, size_px), matrix)
+    photo = marked.photos[row]
+    return Crop(cut(read_indexed(photo), matrix, size_px), matrix, (photo.width, photo.height))

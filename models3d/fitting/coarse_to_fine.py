@@ -1,6 +1,7 @@
 """Coarse to fine: fit the landmarks, look at the photos through those fits, fit again with what was seen."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +43,7 @@ def fit_twice(
 ) -> LandmarkFit:
     """Fit by landmarks (`fit_landmarks`), then from there by landmarks and what the photos show.
 
+    That is enough to tell faces that move from those that hardly do: the second fit has the `ExpressionPrior`.
     A photo that the first fit could not fit, or that shows too little of the face, keeps that fit's numbers; the latter
     is marked as UNSEEN.
     """
@@ -53,7 +55,7 @@ def fit_twice(
     coarse, chosen = coarse._replace(status=status), usable & evidence.shown
     start, more = rows_of(coarse, chosen), [evidence.term.rows(torch.as_tensor(np.flatnonzero(chosen)))]
     batch = landmarks_px[chosen], sizes_px[chosen], slides[chosen]
-    fine = fit_landmarks(model, points, *batch, options, start, more, detector)
+    fine = fit_landmarks(model, points, *batch, replace(options, heavy_tailed=True), start, more, detector)
     return merged(coarse, fine, chosen)
 
 

@@ -18,6 +18,7 @@ from models3d.fitting.covariance import solution_deviations
 from models3d.fitting.dense_term import DenseTerm
 from models3d.fitting.detected_term import DetectedTerm, DetectorPoints
 from models3d.fitting.energy import Prior, Term
+from models3d.fitting.expression_prior import ExpressionPrior
 from models3d.fitting.initial_pose import WeakPerspective, translation_mm, weak_perspective
 from models3d.fitting.landmark_term import LandmarkPoints, LandmarkTerm, fitted_bases
 from models3d.fitting.points import PointEnergy
@@ -69,6 +70,7 @@ class LandmarkFitOptions:
     focal_log_sigma    standard error of its logarithm; 0 keeps the focal length at what is expected
     max_turn_rad       largest angle between where the face looks and the camera's axis
     iterations, tolerance   when to stop (`solver.solve`)
+    heavy_tailed       whether `ExpressionPrior` stands for the squared expression coefficients
     """
 
     landmark_sigma: float
@@ -79,6 +81,7 @@ class LandmarkFitOptions:
     max_turn_rad: float
     iterations: int
     tolerance: float = 1e-4
+    heavy_tailed: bool = False
 
 
 class LandmarkFit(NamedTuple):
@@ -141,6 +144,9 @@ def fit_landmarks(
         state = _resumed(start, sound, state)
     picked = torch.as_tensor(np.flatnonzero(sound), device=device)
     terms: list[Term] = [term, prior, *(another.rows(picked) for another in more)]
+    if options.heavy_tailed:
+        identity, expression = (len(basis) for basis in fitted_bases(model))
+        terms.append(ExpressionPrior(options.expression_weight, CAMERA + identity, expression))
     solution = solve(terms, state, bounds, options.iterations, options.tolerance)
     status = [Status.NOT_FINITE] * len(from_centre)
     for row in np.flatnonzero(finite):
@@ -196,7 +202,8 @@ def _beliefs(model: FaceModel, start: State, options: LandmarkFitOptions) -> tup
     limits = np.concatenate([identity.bounds, expression.bounds])
     used = slice(CAMERA, CAMERA + len(limits))
     lower[used], upper[used] = limits.T
-    weight[used] = np.repeat([options.identity_weight, options.expression_weight], [len(identity), len(expression)])
+    of_expression = 0.0 if options.heavy_tailed else options.expression_weight
+    weight[used] = np.repeat([options.identity_weight, of_expression], [len(identity), len(expression)])
     weight[:CAMERA] = 0
     lower[:FOCAL], upper[:FOCAL] = -np.inf, np.inf
     if options.focal_log_sigma > 0:

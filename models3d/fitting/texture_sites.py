@@ -37,6 +37,8 @@ class Crop(NamedTuple):
     image: UInt8[np.ndarray, "h h 3"]
     matrix: Float32[np.ndarray, "2 3"]
     """From the photo's pixels to the crop's."""
+    photo_px: tuple[int, int]
+    """Width and height of the photo: a crop may reach beyond."""
 
 
 class Look(NamedTuple):
@@ -56,6 +58,8 @@ def look(
 ) -> Look:
     """Look at a photo through the face and the camera of a fit."""
     places, visible = visible_sites(vertices_mm, triangles, camera, crop.matrix, len(crop.image), sites)
+    in_photo = np.linalg.solve(crop.matrix[:, :2], (places - crop.matrix[:, 2]).T).T
+    visible &= ((in_photo >= 0) & (in_photo <= crop.photo_px)).all(1)
     return Look(*features(crop.image, places, visible), visible)
 
 

@@ -11,13 +11,15 @@ from models3d.camera import project
 from models3d.face_model import FaceModel, synthesize
 from models3d.label_errors import AS_THEY_ARE
 from models3d.readers.native import write_model
+from pipeline import fit_faces
 from pipeline.calibration_file import Calibrations, write_calibrations
+from pipeline.files import read_rejects
 from pipeline.fit_options import FitSettings
 from pipeline.media import draw_points
 from pipeline.photo_tables import Photo, write_index
 from pipeline.provenance import file_digest
 from pipeline.settings.photos import AnnotateFaces, FitFaces
-from pipeline.shards import write_shard
+from pipeline.shards import read_shard, write_shard
 from tests.models3d.fitting.people import SIZE_PX, People, people
 
 FIT = FitFaces(
@@ -92,6 +94,29 @@ def fit_inputs(folder: Path) -> dict[str, Path]:
 
 def fit_outputs(folder: Path) -> dict[str, Path]:
     return {"fits": folder / "fits.h5", "rejects": folder / "rejects.csv"}
+
+
+def assert_bad_rows_are_rejected(model: FaceModel, inputs: dict[str, Path], folder: Path, settings: FitFaces) -> None:
+    """Not finite, all in one place, turned by 80 degrees, beside the photo: rejects with reasons, and two good rows
+    that are what they are without the others."""
+    found = read_shard(inputs["landmarks"], "landmarks")
+    ids, points = found.text("id"), np.array(found["landmarks_px"])
+    points[0, 5], points[2] = np.nan, 100
+    points[3] = people(model, 1, yaw_rad=np.deg2rad(80)).landmarks_px[0]
+    points[5] += 3 * SIZE_PX
+    write_landmarks(folder / "landmarks.h5", ids, points)
+    fit_faces.run({**inputs, "landmarks": folder / "landmarks.h5"}, fit_outputs(folder), settings)
+    reasons = {reject.id: reject.reason for reject in read_rejects(folder / "rejects.csv")}
+    words = {0: "not finite", 2: "no picture of a face", 3: "turned too far", 5: "lies within the photo"}
+    assert set(reasons) == {ids[row] for row in words}
+    assert all(word in reasons[ids[row]] for row, word in words.items())
+    together = read_shard(folder / "fits.h5", "fits")
+    assert together.text("id") == [ids[1], ids[4]]
+    write_landmarks(folder / "landmarks.h5", [ids[1], ids[4]], points[[1, 4]])
+    fit_faces.run({**inputs, "landmarks": folder / "landmarks.h5"}, fit_outputs(folder), settings)
+    alone = read_shard(folder / "fits.h5", "fits")
+    for name in ("camera", "identity", "expression", "residual"):
+        np.testing.assert_array_equal(together[name], alone[name])
 
 
 def annotate_inputs(folder: Path) -> dict[str, Path]:

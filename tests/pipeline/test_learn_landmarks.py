@@ -12,7 +12,14 @@ from pipeline import fit_faces, learn_landmarks
 from pipeline.photo_tables import read_index, write_index
 from pipeline.settings.photos import LearnLandmarks
 from pipeline.shards import read_shard, write_shard
-from tests.pipeline.fitted_photos import FIT, FIT_SHARED, fit_inputs, fit_outputs, write_photos
+from tests.pipeline.fitted_photos import (
+    FIT,
+    FIT_SHARED,
+    assert_bad_rows_are_rejected,
+    fit_inputs,
+    fit_outputs,
+    write_photos,
+)
 
 torch.set_num_threads(1)  # as the workflow's rules have it
 
@@ -34,7 +41,7 @@ DENSELY = replace(FIT, dense="landmarks", max_residual=0.5)
 @pytest.fixture(scope="module")
 def folder(template_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("learn_landmarks")
-    write_photos(folder, template_model, 3)
+    write_photos(folder, template_model)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training_examples, "BATCH", 8)
         learn_landmarks.run({"model": folder / "model.h5"}, {"dense": folder / "dense.h5"}, LEARN)
@@ -74,6 +81,11 @@ def test_photos_are_fitted_with_it(folder, tmp_path):
     assert again.attributes["content_digest"] == dense.attributes["content_digest"]
 
 
+def test_bad_rows_become_rejects_and_leave_the_others_alone(folder, template_model, tmp_path):
+    inputs = {**fit_inputs(folder), "learnt": folder / "dense.h5"}
+    assert_bad_rows_are_rejected(template_model, inputs, tmp_path, DENSELY)
+
+
 def test_what_does_not_suit_is_refused(folder, tmp_path):
     inputs = {**fit_inputs(folder), "learnt": folder / "dense.h5"}
     with pytest.raises(InputError, match="no file of what was learnt"):
@@ -99,9 +111,9 @@ def test_each_kind_of_landmarks_has_its_own_offsets_and_photos_keep_their_order(
     inputs = {**fit_inputs(folder), "learnt": folder / "dense.h5"}
     alike = {}
     for source in ("mesh", "file"):
-        fit_faces.run(with_sources(inputs, tmp_path, [source] * 3), fit_outputs(tmp_path), DENSELY)
+        fit_faces.run(with_sources(inputs, tmp_path, [source] * 6), fit_outputs(tmp_path), DENSELY)
         alike[source] = read_shard(tmp_path / "fits.h5", "fits")["expression"]
-    mixed = ["mesh", "file", "cropped mesh"]
+    mixed = ["mesh", "file", "cropped mesh"] * 2
     fit_faces.run(with_sources(inputs, tmp_path, mixed), fit_outputs(tmp_path), DENSELY)
     found = read_shard(tmp_path / "fits.h5", "fits")
     assert found.text("id") == read_shard(inputs["landmarks"], "landmarks").text("id")

@@ -9,7 +9,15 @@ from pipeline import fit_faces, learn_texture
 from pipeline.settings.photos import LearnTexture
 from pipeline.shards import read_shard
 from pipeline.texture_file import read_texture
-from tests.pipeline.fitted_photos import FIT, FIT_SHARED, fit_inputs, fit_outputs, write_landmarks, write_photos
+from tests.pipeline.fitted_photos import (
+    FIT,
+    FIT_SHARED,
+    assert_bad_rows_are_rejected,
+    fit_inputs,
+    fit_outputs,
+    write_landmarks,
+    write_photos,
+)
 
 torch.set_num_threads(1)  # as the workflow's rules have it
 
@@ -98,6 +106,11 @@ def test_photos_are_fitted_with_it(folder, tmp_path):
     fit_faces.run(inputs, fit_outputs(tmp_path), replace(PHOTOMETRIC, batch=1))
     again = read_shard(tmp_path / "fits.h5", "fits")
     assert again.attributes["content_digest"] == found.attributes["content_digest"]
+
+
+def test_bad_rows_become_rejects_and_leave_the_others_alone(folder, tmp_path, template_model):
+    inputs = {**fit_inputs(folder), "learnt": learn(folder, tmp_path / "texture.h5")}
+    assert_bad_rows_are_rejected(template_model, inputs, tmp_path, PHOTOMETRIC)
 
 
 def test_without_a_texture_photos_are_fitted_by_landmarks_and_the_shard_says_so(folder, tmp_path):

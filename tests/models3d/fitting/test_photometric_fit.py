@@ -43,7 +43,7 @@ def painted(model, crowd: People) -> list[Crop]:
         small = camera._replace(focal_px=camera.focal_px * SIDE / SIZE_PX, centre_px=camera.centre_px * SIDE / SIZE_PX)
         face = synthesize(model, crowd.identity[row], crowd.expression[row]).astype(np.float32)
         picture = render_photo(face, model.triangles, surface, light, small, np.full((SIDE, SIDE, 3), 0.2), 2)
-        crops.append(Crop(to_srgb(picture), MATRIX))
+        crops.append(Crop(to_srgb(picture), MATRIX, (int(SIZE_PX), int(SIZE_PX))))
     return crops
 
 
@@ -98,12 +98,13 @@ def test_without_weight_it_is_the_landmark_fit(template_model, scene, fit):
 
 
 def test_bad_rows_get_a_status_and_leave_the_others_alone(template_model, scene, fit):
-    """Not finite, all in one place, turned away, and a photo in which the face's place lies beside the picture."""
+    """Not finite, all in one place, turned away, and beside the photo."""
     landmarks, crops = scene.noisy_px.copy(), list(scene.crops)
     landmarks[1, 30] = np.nan
     landmarks[3] = 100.0
     landmarks[4] = people(template_model, 1, yaw_rad=np.deg2rad(80)).landmarks_px[0]
-    crops[6] = Crop(crops[6].image, MATRIX + np.float32([[0, 0, 9 * SIDE], [0, 0, 0]]))
+    landmarks[6] += 3 * SIZE_PX
+    crops[6] = crops[6]._replace(matrix=MATRIX - np.float32([[0, 0, 3 * SIDE]] * 2))
     found = fit(landmarks, crops=crops)
     bad = {1: Status.NOT_FINITE, 3: Status.DEGENERATE, 4: Status.TURNED, 6: Status.UNSEEN}
     assert {row: found.status[row] for row in bad} == bad

@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from models3d.camera import Camera, camera_to_pixel, head_to_camera
-from models3d.fitting.texture_sites import LEAST_SITES, features, texture_vertices, visible_sites
+from models3d.fitting.texture_sites import LEAST_SITES, Crop, features, look, texture_vertices, visible_sites
 
 WHOLE = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
 
@@ -39,6 +39,17 @@ def test_hidden_and_outside_sites_are_not_visible(template_model, sites):
     np.testing.assert_allclose(aside_px, camera_to_pixel(turned(60), points)[sites], atol=1e-3)
     away = np.array([[1, 0, 1000], [0, 1, 0]], np.float32)
     assert not visible_sites(face, triangles, turned(0), away, 256, sites)[1].any()
+
+
+def test_what_lies_beyond_the_photo_is_not_visible(template_model, sites, rng):
+    picture = rng.integers(0, 255, (256, 256, 3)).astype(np.uint8)
+    half, whole = (
+        look(template_model.mean_mm, template_model.triangles, turned(0), Crop(picture, WHOLE, (width, 256)), sites)
+        for width in (128, 256)
+    )
+    points = camera_to_pixel(turned(0), head_to_camera(turned(0), template_model.mean_mm))[sites]
+    assert whole.visible.mean() > 0.95
+    np.testing.assert_array_equal(half.visible, whole.visible & (points[:, 0] <= 128))
 
 
 def test_features_do_not_know_brightness_nor_contrast(rng):
