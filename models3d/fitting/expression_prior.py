@@ -28,7 +28,7 @@ class ExpressionPrior(NamedTuple):
     weight: float
     """Of squared coefficients as usual."""
     first: int
-    count: int
+    units: int
 
     def rows(self, index: Tensor) -> "ExpressionPrior":
         return self
@@ -36,7 +36,7 @@ class ExpressionPrior(NamedTuple):
     def at(self, state: State) -> Prior:
         place = values(state)
         weights = torch.zeros_like(place)
-        used = slice(self.first, self.first + self.count)
+        used = slice(self.first, self.first + self.units)
         weights[:, used] = heavy_tailed(place[:, used], self.weight)
         return Prior(weights, torch.zeros_like(place))
 
