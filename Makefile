@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all a newcomer needs; the rest is for contributors.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sliders test test-fuzz test-faults bench lint format clean
+.PHONY: help setup demo sliders report docs test test-fuzz test-faults bench lint format clean
 
 PYTHON ?= python3
 CORES ?= $(shell nproc)
@@ -56,5 +56,11 @@ format: setup  ## let ruff and snakefmt write
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
 
+report: demo  ## report.html: what the demo made, to be opened in a browser, without a network
+	$(BIN)/snakemake --workflow-profile workflow/profiles/default --report report.html --report-stylesheet workflow/report/report.css
+
+docs: setup  ## the documentation as pages, into site/
+	$(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
+
 clean:  ## remove what the workflow made
-	rm -rf results .snakemake
+	rm -rf results report.html site .snakemake

@@ -12,6 +12,9 @@ min_version("9.20")
 configfile: str(Path(workflow.basedir) / "config.yaml")
 
 
+report: "workflow/report/workflow.rst"
+
+
 sys.path.insert(0, workflow.basedir)
 
 
@@ -24,6 +27,8 @@ include: "workflow/rules/meshes.smk"
 include: "workflow/rules/speech.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/export.smk"
 
 
 rule all:
@@ -40,6 +45,10 @@ rule all:
         expand(rules.draw_components.output.sheet, model=EXPRESSION_MODELS),
         expand(rules.draw_speech_sheet.output.sheets, dataset=CLIP_DATASETS),
         rules.evaluate.output if TRAINED else [],
+        rules.count_fates.output,
+        kinds_and_datasets(rules.draw_statistics.output.figure),
+        expand(rules.draw_training.output.figure, variant=TRAINED),
+        rules.describe_croissant.output,
 
 
 rule annotated:
@@ -68,7 +77,12 @@ rule coefficients:
 
 rule joined:
     input:
-        all_joined(),
+        kinds_and_datasets(rules.join_shards.output.joined),
+
+
+rule export:
+    input:
+        rules.describe_export.output,
 
 
 rule paired:

@@ -29,11 +29,7 @@ def run(inputs: Paths, outputs: Paths, settings: BuildModels) -> None:
     parts = {part: _read(part, inputs[part], source["reader"], landmarks) for part, source in sources.items() if source}
     model = _cut(combine(name, **parts), settings)
     if not len(model.motion):
-        raise InputError(
-            f"model {name}",
-            "has no expression components: there is nothing to annotate photos with",
-            "name a file that brings them as the model's 'expression'",
-        )
+        log.warning("%s has no expression: expressions can be learnt on it, but no photo annotated with it", name)
     write_model(outputs["model"], model)
 
 

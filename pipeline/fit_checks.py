@@ -20,6 +20,16 @@ def check_range(model: str, expression: Basis, range_sigma: float) -> None:
         )
 
 
+def check_moves(model: FaceModel) -> None:
+    """Raise InputError if the model has no expressions."""
+    if not len(model.motion):
+        raise InputError(
+            f"model {model.name}",
+            "has no expression components: there is nothing to annotate photos with",
+            "name a file that brings them as the model's 'expression'",
+        )
+
+
 def check_model(fits: Shard, model: FaceModel, item: object) -> None:
     """Raise InputError unless the fits are of this model."""
     if fits.attributes["model_digest"] != model.digest:

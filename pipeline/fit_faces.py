@@ -10,6 +10,7 @@ from models3d.readers.native import read_native
 from pipeline.calibration_file import Calibrations, read_calibrations
 from pipeline.face_fitters import face_fitter
 from pipeline.files import Paths, Reject, check_rejects, write_rejects
+from pipeline.fit_checks import check_moves
 from pipeline.marked_photos import marked_photos
 from pipeline.photo_fits import fit_in_batches, with_shared_identities
 from pipeline.photo_tables import read_index
@@ -30,9 +31,11 @@ def run(inputs: Paths, outputs: Paths, settings: FitFaces) -> None:
 
     calibration  of `calibrate_labels`: what the standard errors of the expressions are multiplied by
 
-    Raises InputError if more than `max_reject_rate` of the photos are rejects, or what was learnt does not suit.
+    Raises InputError if more than `max_reject_rate` of the photos are rejects, the model has no expressions, or what
+    was learnt does not suit.
     """
     model, found = read_native(inputs["model"]), read_shard(inputs["landmarks"], "landmarks")
+    check_moves(model)
     marked = marked_photos([found], {photo.id: photo for photo in read_index(inputs["index"])})
     ids = found.text("id")
     fitter = face_fitter(model, inputs, settings)

@@ -89,3 +89,8 @@ class Evaluate:
     min_likeness: float
     classifier_ridge: float
     classifier_folds: int
+
+
+@dataclass(frozen=True)
+class DrawTraining:
+    """Nothing to set: a panel for every column of the history."""

@@ -142,9 +142,10 @@ def test_a_part_without_components_is_refused(files, tmp_path):
         run(files | {"expression": files["speech"]}, {"model": tmp_path / "sample.h5"}, settings())
 
 
-def test_a_model_without_expression_is_refused(files, tmp_path):
-    with pytest.raises(InputError, match=r"model sample: has no expression components.* as the model's 'expression'"):
-        run(files, {"model": tmp_path / "sample.h5"}, settings(expression=None, speech=None))
+def test_a_model_without_expression_is_a_template_to_learn_them_on(files, tmp_path):
+    run(files, {"model": tmp_path / "sample.h5"}, settings(expression=None, speech=None))
+    model = read_native(tmp_path / "sample.h5")
+    assert len(model.identity) and not len(model.motion)
 
 
 def test_a_mat_without_eigenvalues_names_the_remedy(files, tmp_path):

@@ -6,9 +6,9 @@ import torch
 
 from models3d.camera import project, unpack
 from models3d.errors import InputError
-from models3d.face_model import synthesize
+from models3d.face_model import empty_basis, synthesize
 from models3d.label_errors import Calibration
-from models3d.readers.native import read_native
+from models3d.readers.native import read_native, write_model
 from pipeline import fit_faces
 from pipeline.calibration_file import Calibrations, write_calibrations
 from pipeline.files import read_rejects
@@ -55,6 +55,12 @@ def test_same_bytes_again_and_for_any_batch(folder, tmp_path):
     fit_faces.run(fit_inputs(folder), fit_outputs(tmp_path), replace(FIT, batch=1))
     digests = {read_shard(path / "fits.h5", "fits").attributes["content_digest"] for path in (folder, tmp_path)}
     assert len(digests) == 1
+
+
+def test_a_model_without_expressions_is_refused(folder, template_model, tmp_path):
+    write_model(tmp_path / "model.h5", replace(template_model, expression=empty_basis(len(template_model.mean_mm))))
+    with pytest.raises(InputError, match="has no expression components.* as the model's 'expression'"):
+        fit_faces.run({**fit_inputs(folder), "model": tmp_path / "model.h5"}, fit_outputs(tmp_path), FIT)
 
 
 def test_unusable_rows_become_rejects_with_a_reason(folder, tmp_path, rng):

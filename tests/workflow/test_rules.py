@@ -34,9 +34,11 @@ def test_targets_stand():
         "joined",
         "validate",
         "coefficients",
+        "export",
         "train",
         "evaluate",
     }
+    promised |= {"describe_croissant", "count_fates", "draw_statistics", "draw_training"}
     assert promised <= set(RULES)
     assert len(JOBS) >= 8
 
@@ -105,12 +107,16 @@ def test_schema_and_records_agree(config_schema):
     sections["DrawSliders"] |= without(sections["AnnotateFaces"], "range_sigma")
     sections["CalibrateLabels"] |= sections["FitFaces"]
     sections["JoinShards"] = {"kind": {}}
+    sections["DrawStatistics"] = {"kind": {}}
+    sections["CountFates"]["max_pixels"] = sections["IndexImages"]["max_pixels"]
+    sections["DescribeExport"] = without(sections["DescribeCroissant"], "url", "creators")
+    sections["ExportShard"] |= {"kind": {}}
     sections["TrainSlidergan"] |= {"variant": {}, "changes": {}}
     for name in ("IndexMeshes", "RegisterMeshes"):
         sections[name]["unit_mm"] = definitions["mesh_dataset"]["unit_mm"]
     modules = [import_module(f"pipeline.settings.{found.name}") for found in iter_modules(settings.__path__)]
     records = {name: value for module in modules for name, value in vars(module).items() if is_dataclass(value)}
-    assert set(sections) | {"IndexDataset", "ValidateShards", "ExportCoefficients"} == set(records)
+    assert set(sections) | {"IndexDataset", "ValidateShards", "ExportCoefficients", "DrawTraining"} == set(records)
     for name, properties in sections.items():
         assert {field.name for field in fields(records[name])} == set(properties), name
 

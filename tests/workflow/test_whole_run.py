@@ -13,9 +13,11 @@ from PIL import Image
 from snakemake_run import TINY, digests, snakemake
 
 from pipeline.files import read_rejects, read_table
+from pipeline.provenance import ROOT
 from pipeline.shards import read_shard
 
 NO_MODELS = {"sample_sparse": None, "sample_pca": None}
+AFTER_SHARDS = {"index_dataset", "draw_statistics", "count_fates", "describe_croissant"}
 SHARD = "results/shards/annotated/sample/00001.h5"
 
 
@@ -163,7 +165,27 @@ def test_a_setting_reruns_the_stages_that_read_it(finished):
     config = {**TINY, "annotate_faces": {"size_px": 64}}
     plan = snakemake(finished, "--dry-run", config=config).stdout
     read_it = {"annotate_faces", "render_pairs", "draw_sliders", "render_meshes", "fit_clips"}
-    assert set(jobs(plan)) == read_it | {"draw_expression_sheet", "draw_speech_sheet", "index_dataset", "all"}
+    assert set(jobs(plan)) == read_it | AFTER_SHARDS | {"draw_expression_sheet", "draw_speech_sheet", "all"}
+
+
+def test_the_report_stands_alone(finished):
+    made = finished / "report.html"
+    run = snakemake(finished, "--report", made, "--report-stylesheet", ROOT / "workflow/report/report.css")
+    assert run.returncode == 0, run.stdout
+    text = made.read_text(encoding="utf-8")
+    assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', text), "opens without a network"
+    for shown in ("1 Counts and rejects", "2 Labels", "3 Pictures", "4 Components", "results/statistics/fates.html"):
+        assert shown in text
+    captions = set(re.findall(r"\w+\.rst", "".join(path.read_text() for path in (ROOT / "workflow").rglob("*.smk"))))
+    assert captions == {path.name for path in (ROOT / "workflow/report").glob("*.rst")} - {"workflow.rst"}
+
+
+@pytest.mark.parametrize("kind", ["huggingface", "webdataset"])
+def test_shards_are_exported_by_one_target(folder, kind):
+    run = snakemake(folder, "export", config={**TINY, "export_shard": {"format": kind}})
+    assert run.returncode == 0, run.stdout
+    assert "annotated-sample" in (folder / f"results/export/{kind}/README.md").read_text()
+    assert len(list(folder.glob(f"results/export/{kind}/*/sample/0000?.*"))) == 5
 
 
 def test_bad_photos_become_rows_and_the_good_one_a_label(folder, bad_photos):

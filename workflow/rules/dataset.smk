@@ -8,9 +8,15 @@ SHARDS = [
 ]
 
 
-def all_joined():
-    """One virtual file for every kind and dataset."""
-    return sorted({f"{Path(shard).parent}.h5" for shard in SHARDS})
+def kinds_and_datasets(pattern):
+    """A path pattern with {kind} and {dataset}, for every pair of them that has shards."""
+    pairs = sorted({Path(shard).parts[-3:-1] for shard in SHARDS})
+    return [pattern.format(kind=kind, dataset=dataset) for kind, dataset in pairs]
+
+
+def shards_of_kind(kind, dataset):
+    """The shards of one kind and dataset."""
+    return [shard for shard in SHARDS if Path(shard).parts[-3:-1] == (kind, dataset)]
 
 
 rule index_dataset:
@@ -51,11 +57,7 @@ rule index_dataset:
 
 rule join_shards:
     input:
-        shards=lambda wildcards: [
-            shard
-            for shard in SHARDS
-            if Path(shard).parts[-3:-1] == (wildcards.kind, wildcards.dataset)
-        ],
+        shards=lambda wildcards: shards_of_kind(wildcards.kind, wildcards.dataset),
     output:
         joined=f"{RESULTS}/shards/{{kind}}/{{dataset}}.h5",
     log:

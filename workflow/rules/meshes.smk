@@ -145,7 +145,12 @@ rule draw_components:
         model=rules.build_expression_model.output.model,
         components=rules.build_expression_model.output.components,
     output:
-        sheet=f"{RESULTS}/sheets/components/{{model}}.png",
+        sheet=report(
+            f"{RESULTS}/sheets/components/{{model}}.png",
+            caption="../report/components.rst",
+            category="4 Components",
+            labels={"model": "{model}"},
+        ),
     log:
         log_of("draw_components/{model}"),
     benchmark:
@@ -194,7 +199,12 @@ rule render_meshes:
     output:
         shard=f"{RESULTS}/shards/meshes/{{dataset}}/{{shard}}.h5",
         rejects=f"{RESULTS}/rendered_meshes/{{dataset}}/{{shard}}.rejects.csv",
-        sheet=f"{RESULTS}/sheets/meshes/{{dataset}}/{{shard}}.png",
+        sheet=report(
+            f"{RESULTS}/sheets/meshes/{{dataset}}/{{shard}}.png",
+            caption="../report/meshes.rst",
+            category="3 Pictures",
+            labels={"dataset": "{dataset}", "shows": "meshes, shard {shard}"},
+        ),
     log:
         log_of("render_meshes/{dataset}/{shard}"),
     benchmark:

@@ -69,7 +69,12 @@ rule draw_expression_sheet:
     input:
         shards=lambda wildcards: all_shards(PAIRED, [wildcards.dataset]),
     output:
-        sheet=f"{RESULTS}/sheets/paired/{{dataset}}.png",
+        sheet=report(
+            f"{RESULTS}/sheets/paired/{{dataset}}.png",
+            caption="../report/pairs.rst",
+            category="3 Pictures",
+            labels={"dataset": "{dataset}", "shows": "expressions"},
+        ),
     log:
         log_of("draw_expression_sheet/{dataset}"),
     benchmark:
@@ -96,7 +101,12 @@ rule draw_sliders:
         )[0],
         model=model_of,
     output:
-        sheet=f"{RESULTS}/sheets/sliders/{{dataset}}.png",
+        sheet=report(
+            f"{RESULTS}/sheets/sliders/{{dataset}}.png",
+            caption="../report/sliders.rst",
+            category="3 Pictures",
+            labels={"dataset": "{dataset}", "shows": "sliders"},
+        ),
     log:
         log_of("draw_sliders/{dataset}"),
     benchmark:

@@ -223,7 +223,12 @@ rule draw_contact_sheet:
         ),
         model=model_of,
     output:
-        sheet=f"{RESULTS}/sheets/annotated/{{dataset}}.png",
+        sheet=report(
+            f"{RESULTS}/sheets/annotated/{{dataset}}.png",
+            caption="../report/fits.rst",
+            category="3 Pictures",
+            labels={"dataset": "{dataset}", "shows": "fits"},
+        ),
     log:
         log_of("draw_contact_sheet/{dataset}"),
     benchmark:

@@ -219,7 +219,13 @@ rule draw_speech_sheet:
         listings=lambda wildcards: clip_shards(CLIP_LISTING, [wildcards.dataset]),
         model=clip_model_of,
     output:
-        sheets=directory(f"{RESULTS}/sheets/speech/{{dataset}}"),
+        sheets=report(
+            directory(f"{RESULTS}/sheets/speech/{{dataset}}"),
+            patterns=["{word}.png"],
+            caption="../report/speech.rst",
+            category="3 Pictures",
+            labels={"dataset": "{dataset}", "shows": "speech, {word}"},
+        ),
     log:
         log_of("draw_speech_sheet/{dataset}"),
     benchmark:

@@ -55,7 +55,12 @@ rule train_slidergan:
     output:
         checkpoint=f"{RESULTS}/gan/{{variant}}/checkpoint.pt",
         history=f"{RESULTS}/gan/{{variant}}/history.csv",
-        samples=f"{RESULTS}/gan/{{variant}}/samples.png",
+        samples=report(
+            f"{RESULTS}/gan/{{variant}}/samples.png",
+            caption="../report/samples.rst",
+            category="5 Training",
+            labels={"variant": "{variant}", "shows": "samples"},
+        ),
     log:
         log_of("train_slidergan/{variant}"),
     benchmark:
@@ -85,7 +90,12 @@ rule evaluate:
         action_units=ACTION_UNITS,
     output:
         table=f"{RESULTS}/evaluation/table.csv",
-        report=f"{RESULTS}/evaluation/report.html",
+        report=report(
+            f"{RESULTS}/evaluation/report.html",
+            caption="../report/evaluation.rst",
+            category="6 Evaluation",
+            labels={"shows": "table and figures"},
+        ),
         figures=directory(f"{RESULTS}/evaluation/figures"),
     log:
         log_of("evaluate"),

@@ -40,6 +40,7 @@ def picture(face: int, params: np.ndarray) -> np.ndarray:
 
 def attributes(**changed: object) -> dict[str, object]:
     stated = {"range": 3.0, "sigmas_mm": [3.0, 2.0, 1.0], "component_names": NAMES, "model_digest": "m"}
+    stated["bounds"] = [[0.0, 1.0], [-1.0, 1.0], [0.0, 0.8]]
     return {**stated, "stage": "tests", **changed}
 
 
