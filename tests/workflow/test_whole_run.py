@@ -185,7 +185,7 @@ def test_shards_are_exported_by_one_target(folder, kind):
     run = snakemake(folder, "export", config={**TINY, "export_shard": {"format": kind}})
     assert run.returncode == 0, run.stdout
     assert "annotated-sample" in (folder / f"results/export/{kind}/README.md").read_text()
-    assert len(list(folder.glob(f"results/export/{kind}/*/sample/0000?.*"))) == 5
+    assert len(list(folder.glob(f"results/export/{kind}/*/sample/0000?.*"))) == 6
 
 
 def test_bad_photos_become_rows_and_the_good_one_a_label(folder, bad_photos):
