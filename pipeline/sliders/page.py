@@ -10,6 +10,7 @@ import numpy as np
 from nicegui import background_tasks, events, ui
 
 from models3d.errors import InputError
+from pipeline.sliders.range_input import RangeInput
 from pipeline.sliders.saving import gif, jpeg, png, values_csv
 from pipeline.sliders.studio import Sitter, Studio, interpolation, there_and_back
 
@@ -30,12 +31,6 @@ def show(element: ui.element, image: np.ndarray) -> None:
     element.update()
 
 
-class Slider(ui.slider):
-    """Moves in the browser at once: waiting for the server's echo, it would jump back under a quick hand."""
-
-    LOOPBACK = False
-
-
 class Desk:
     """One visitor's page: the photo that sits for it, the sliders, and two kept expressions."""
 
@@ -47,7 +42,7 @@ class Desk:
         self.random = np.random.default_rng()
         self.pictures: dict[str, ui.element] = {}
         self.thumbs: list[tuple[ui.element, ui.element]] = []
-        self.sliders: list[Slider] = []
+        self.sliders: list[RangeInput] = []
         self.values: list[ui.label] = []
         self._moving = False  # sliders are being moved by the page, not by a hand
         self._drawing = self._stale = False
@@ -255,8 +250,10 @@ class Desk:
             ui.button("Save CSV", on_click=self.save_csv).props("outline no-caps")
         with ui.element("div").classes("row" if self.studio.has_head else "away"):
             ui.label("Turn the 3D face")
-            self.turn = Slider(min=-MOST_DEGREES, max=MOST_DEGREES, value=TURN_DEGREES, on_change=self.draw)
-            self.turn.classes("angle").props('aria-label="Turn the 3D face, in degrees"')
+            self.turn = RangeInput(
+                "Turn the 3D face, in degrees", -MOST_DEGREES, MOST_DEGREES, 1, TURN_DEGREES, self.draw
+            )
+            self.turn.classes("angle")
 
     def slider(self, place: int) -> None:
         """A parameter between its two ends."""
@@ -267,8 +264,8 @@ class Desk:
                 with ui.element("div").classes("name"):
                     ui.label(name)
                     self.values.append(ui.label("0.00").classes("value"))
-                made = Slider(min=low, max=high, step=0.01, value=0, on_change=lambda e: self.moved(place, e.value))
-                self.sliders.append(made.props(f'aria-label="{name}"'))
+                move = RangeInput(name, low, high, 0.01, 0, lambda event: self.moved(place, event.value))
+                self.sliders.append(move)
             highest = ui.element("img").props(f'alt="{name} at {high:g}"')
         self.thumbs.append((lowest, highest))
 
@@ -277,8 +274,8 @@ class Desk:
         with ui.element("div").classes("row"):
             ui.button("Keep as A", on_click=lambda: self.keep("A")).props("outline no-caps")
             ui.button("Keep as B", on_click=lambda: self.keep("B")).props("outline no-caps")
-            share = Slider(min=0, max=1, step=0.01, value=0, on_change=lambda event: self.between(event.value))
-            share.classes("angle").props('aria-label="From A to B"')
+            share = RangeInput("From A to B", 0, 1, 0.01, 0, lambda event: self.between(event.value))
+            share.classes("angle")
             ui.button("Save GIF from A to B", on_click=self.save_between).props("outline no-caps")
 
     async def save_between(self) -> None:

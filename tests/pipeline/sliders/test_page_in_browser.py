@@ -116,11 +116,10 @@ def drawn(page: Page, name: str, unlike: str = "") -> str:
     return source_of(page, name)
 
 
-def slide(page: Page, name: str, key: str, times: int = 10) -> None:
-    """PageUp and PageDown move a slider by ten of its steps: ten of them from one end of [0, 1] to the other."""
-    track = page.get_by_role("slider", name=name, exact=True).locator("[tabindex]")
-    for _ in range(times):
-        track.press(key)
+def slide(page: Page, name: str, *keys: str) -> None:
+    """End and Home move a slider to its ends, PageUp and PageDown by a tenth of its way."""
+    for key in keys:
+        page.get_by_role("slider", name=name, exact=True).press(key)
 
 
 def upload(page: Page, place: int, name: str, content: bytes) -> None:
@@ -138,18 +137,33 @@ def png_of(image: np.ndarray) -> bytes:
 def test_a_slider_moves_both_faces_and_neutral_brings_them_back(page):
     expect(page.get_by_role("status")).to_contain_text("astronaut.png is aligned")
     generated, head = source_of(page, "generated"), source_of(page, "head")
-    slide(page, "jaw_open", "PageUp")
+    slide(page, "jaw_open", "End")
     assert drawn(page, "generated", generated) != generated and drawn(page, "head", head) != head
     expect(page.get_by_text("1.00")).to_have_count(1)
     page.get_by_role("button", name="Neutral").click()
     page.wait_for_function("old => document.querySelector('[data-picture=head]').src === old", arg=head)
     page.wait_for_function("old => document.querySelector('[data-picture=generated]').src === old", arg=generated)
-    assert page.get_by_role("slider", name="jaw_open").get_attribute("aria-valuenow") == "0"
+    expect(page.get_by_role("slider", name="jaw_open")).to_have_value("0")
+
+
+def test_a_hand_drags_a_slider(page):
+    generated = source_of(page, "generated")
+    slider = page.get_by_role("slider", name="jaw_left", exact=True)
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    for share in (0.6, 0.7, 0.8, 0.9, 1.0):
+        page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
+    page.mouse.up()
+    drawn(page, "generated", generated)
+    expect(slider).to_have_value("1")
+    expect(page.get_by_text("1.00")).to_have_count(1)
 
 
 def test_turning_moves_the_3d_face_only(page):
     generated, head = source_of(page, "generated"), source_of(page, "head")
-    slide(page, "Turn the 3D face, in degrees", "PageDown", 2)
+    slide(page, "Turn the 3D face, in degrees", "Home")
     drawn(page, "head", head)
     assert source_of(page, "generated") == generated
 
@@ -204,7 +218,7 @@ def test_an_expression_is_taken_from_a_second_photo(page):
 
 
 def test_what_is_saved(page):
-    slide(page, "jaw_open", "PageUp")
+    slide(page, "jaw_open", "End")
     expect(page.get_by_text("1.00")).to_have_count(1)
     edited = Image.open(io.BytesIO(saved(page, "Save PNG")))
     assert edited.size == (512, 512) and (np.asarray(edited) != astronaut()).any()
@@ -222,12 +236,12 @@ def saved(page: Page, button: str) -> bytes:
 
 
 def test_between_two_expressions(page):
-    slide(page, "jaw_open", "PageUp")
+    slide(page, "jaw_open", "End")
     page.get_by_role("button", name="Keep as B").click()
     expect(page.get_by_role("status")).to_contain_text("Kept as B")
-    slide(page, "From A to B", "PageUp", 5)
+    slide(page, "From A to B", *["PageUp"] * 5)
     expect(page.get_by_text("0.50")).to_have_count(1)
-    slide(page, "From A to B", "PageUp", 5)
+    slide(page, "From A to B", "End")
     expect(page.get_by_text("1.00")).to_have_count(1)
 
 
@@ -246,6 +260,10 @@ def test_every_control_has_a_name_and_every_picture_a_text(page):
     assert [kind for kind, rest in controls if not re.search(r'"[^"]+"', rest)] == []
     for name in (*NAMES, "Turn the 3D face, in degrees", "From A to B"):
         expect(page.get_by_role("slider", name=name, exact=True)).to_be_visible()
+        page.get_by_role("slider", name=name, exact=True).focus()
+        assert page.evaluate("document.activeElement.getAttribute('aria-label')") == name, (
+            "what is focused has the name"
+        )
     expect(page.get_by_role("combobox", name="Photo", exact=True)).to_have_value(PHOTO)
 
 
@@ -253,7 +271,7 @@ def test_on_a_phone_nothing_hangs_over_and_the_faces_stay_in_sight(page):
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     generated = source_of(page, "generated")
-    slide(page, NAMES[-1], "PageUp")
+    slide(page, NAMES[-1], "End")
     drawn(page, "generated", generated)
     box = page.locator("[data-picture=generated]").bounding_box()
     assert box["y"] >= 0 and box["width"] > 100 and box["y"] + box["height"] <= PHONE["height"]
