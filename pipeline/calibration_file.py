@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Float32
 
 from models3d.errors import InputError
 from models3d.label_errors import Calibration
+from models3d.readers.fields import BROKEN_FILE
 from pipeline.files import whole_file
 
 REMEDY = "delete it and run the workflow again"
@@ -40,7 +41,7 @@ def read_calibrations(path: Path, model_digest: str) -> Calibrations:
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
         own, kinds = described["model_digest"], [Calibration(**described[kind]) for kind in Calibrations._fields]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except BROKEN_FILE as error:
         raise InputError(path, f"is no calibration of labels ({error})", REMEDY) from error
     numbers = np.array(kinds, object)
     if not all(isinstance(number, float) and np.isfinite(number) and number >= 0 for number in numbers.ravel()):

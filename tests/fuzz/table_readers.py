@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from models3d.label_errors import Calibration
+from pipeline.calibration_file import Calibrations, read_calibrations, write_calibrations
+from pipeline.edit.slider_values import Slider, read_values_file
 from pipeline.gan.conditions import read_action_units
 from pipeline.list_photos import listings
 from pipeline.lrw import read_duration
 from pipeline.speech_database import COLUMNS, read_array, read_takes
+from tests.fuzz.model_readers import saved
 from tests.fuzz.packing import npy
 from tests.fuzz.subject import Subject, Valid
 
@@ -86,6 +90,24 @@ def make_action_units(made: Path, secret: Path) -> list[Valid]:
     return [Valid("au.csv", (header + rows).encode()), Valid("au.csv", b"AU45_r,id\n4.9,set/1.png#original\n")]
 
 
+SLIDERS = tuple(Slider(name, -1.0, 1.0) for name in ("jaw_open", "smile_left", "smile_right"))
+
+
+def make_slider_values(made: Path, secret: Path) -> list[Valid]:
+    return [
+        Valid("a.csv", b"name,value\njaw_open,0.6\nsmile,-0.25\n"),
+        Valid("a.csv", b"value,name\r\n1e-1,jaw_open\r\n"),
+    ]
+
+
+def make_calibrations(made: Path, secret: Path) -> list[Valid]:
+    known = Calibrations(*(Calibration(*(1.5 + 0.1 * n for n in range(len(Calibration._fields)))) for _ in range(2)))
+    return [Valid("a.json", saved(made.with_suffix(".json"), lambda path: write_calibrations(path, known, STATED)))]
+
+
+STATED = {"model_digest": "m"}
+
+
 def make_text(made: Path, secret: Path) -> list[Valid]:
     lines = b"Disk reference: 6\nChannel: 1\nProgram start: 2\nClip start: 4.00 seconds\nDuration: 0.53 seconds\n"
     return [Valid("a.txt", lines), Valid("a.txt", lines.replace(b"\n", b"\r\n"))]
@@ -99,5 +121,7 @@ SUBJECTS = {
     "action_units": Subject(
         lambda path: read_action_units(path, tuple(f"set/{n}.png#original" for n in range(10))), make_action_units
     ),
+    "slider_values": Subject(lambda path: read_values_file(path, SLIDERS), make_slider_values),
+    "calibrations": Subject(lambda path: read_calibrations(path, STATED["model_digest"]), make_calibrations),
     "lrw_text": Subject(read_duration, make_text),
 }
