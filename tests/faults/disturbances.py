@@ -67,7 +67,7 @@ def is_stage(process: int) -> bool:
         words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return any(word.endswith(b".stage.py") for word in words)
+    return b"python" in words[0] and any(word.endswith(b".stage.py") for word in words)  # not the shell above it
 
 
 def kill_workflow(run: Run) -> str:

@@ -37,6 +37,19 @@ def test_a_job_ends_with_the_workflow_above_it(tmp_path, name, follows):
     run.stdout.close()
 
 
+def test_a_job_ends_with_the_shell_between(tmp_path):
+    (tmp_path / "snakemake").write_text(SHELL)
+    (tmp_path / "job.py").write_text(JOB)
+    run = subprocess.Popen([sys.executable, tmp_path / "snakemake"], cwd=tmp_path, stdout=subprocess.PIPE)
+    job = int(run.stdout.readline())
+    with open(f"/proc/{job}/stat") as stream:
+        shell = int(stream.read().rpartition(")")[2].split()[1])
+    assert shell != run.pid
+    os.kill(shell, 9)
+    assert ended_within(job, 5)
+    run.communicate()
+
+
 def ended_within(process: int, seconds: float) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
