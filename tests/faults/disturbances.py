@@ -13,7 +13,8 @@ from snakemake_run import command
 
 from tests.faults.runs import targets
 
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
+ENOUGH_BYTES = 4 * 2**30
 
 
 class Run:
@@ -111,10 +112,10 @@ KINDS = {"workflow": kill_workflow, "job": kill_job, "everything": kill_everythi
 
 
 @contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[None]:
-    """A file system in memory of so many bytes at a folder. Raises CalledProcessError where one may not be mounted."""
+def own_disk(folder: Path) -> Iterator[None]:
+    """A file system in memory at a folder. Raises CalledProcessError where one may not be mounted."""
     folder.mkdir()
-    options = ["-t", "tmpfs", "-o", f"size={size},huge=never", "tmpfs"]
+    options = ["-t", "tmpfs", "-o", f"size={ENOUGH_BYTES},huge=never", "tmpfs"]
     subprocess.run(["mount", *options, str(folder)], check=True, capture_output=True)
     try:
         yield
@@ -122,13 +123,19 @@ def small_disk(folder: Path, size: int) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def enlarge_disk(folder: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,size=4g", str(folder)], check=True)
+def leave_room(folder: Path, room: int) -> None:
+    """Make a disk so small that it has room for so many bytes more."""
+    found = os.statvfs(folder)
+    resize(folder, (found.f_blocks - found.f_bfree) * found.f_frsize + room)
+
+
+def resize(folder: Path, size: int = ENOUGH_BYTES) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True)
 
 
 def may_mount(folder: Path) -> bool:
     try:
-        with small_disk(folder / "probe", 2**20):
+        with own_disk(folder / "probe"):
             return True
     except (OSError, subprocess.CalledProcessError):
         return False

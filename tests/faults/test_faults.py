@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 from snakemake_run import snakemake
 
-from tests.faults.disturbances import KINDS, Run, enlarge_disk, may_mount, small_disk
+from tests.faults.disturbances import KINDS, Run, leave_room, may_mount, own_disk, resize
 from tests.faults.runs import DATA, TRAINING, Job, copy_up_to, jobs_of, products, targets
 
 FAULTS = 32
@@ -77,8 +77,10 @@ def survive(fault: Fault, finished: Path, folder: Path) -> Survived:
     """Disturb a run in a new folder, give the same command again, and compare."""
     with ExitStack() as disk:
         if fault.kind == "disk":
-            disk.enter_context(small_disk(folder.parent, size_for(fault, finished)))
+            disk.enter_context(own_disk(folder.parent))
         copy_up_to(finished, folder, fault.undone)
+        if fault.kind == "disk":
+            leave_room(folder.parent, room_for(fault, finished))
         run = Run(folder, fault.config, cores=1)
         point = "full"
         if fault.kind != "disk":
@@ -88,7 +90,7 @@ def survive(fault: Fault, finished: Path, folder: Path) -> Survived:
             point = f"{rule} + {delay:.1f} s"
         point = f"{point} {KINDS[fault.kind](run)}"
         if fault.kind == "disk":
-            enlarge_disk(folder.parent)
+            resize(folder.parent)
         again = snakemake(folder, *targets(fault.config), config=fault.config, cores=1)
         return Survived(fault, point, difference(finished, folder, again.returncode, again.stdout))
 
@@ -106,16 +108,12 @@ def difference(finished: Path, folder: Path, code: int, said: str) -> str:
     return f"differs in {wrong}" if wrong else ""
 
 
-def size_for(fault: Fault, finished: Path) -> int:
-    """Bytes of a disk with room for what is there and a share of what is to come."""
-    files = [path for path in finished.rglob("*") if path.is_file()]
+def room_for(fault: Fault, finished: Path) -> int:
+    """Bytes for a share of what is still to be written."""
     coming = [finished / name for job in fault.undone for name in job.outputs]
-    later = sum(used(path) for path in files if any(path == made or made in path.parents for made in coming))
-    return sum(map(used, files)) - later + LEAST_ROOM + int(fault.room * later)
-
-
-def used(path: Path) -> int:
-    return -(-path.stat().st_size // 4096) * 4096 + 4096
+    files = [path for path in finished.rglob("*") if path.is_file()]
+    later = [path for path in files if any(path == made or made in path.parents for made in coming)]
+    return LEAST_ROOM + int(fault.room * sum(path.stat().st_size for path in later))
 
 
 def table(survived: list[Survived]) -> str:
