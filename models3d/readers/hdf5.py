@@ -9,6 +9,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from h5py._objects import phil  # the lock of the library, which h5py documents and does not export
 
 from models3d.readers.fields import MAX_ENTRIES, MAX_NUMBERS, Fields, check_file, readable
 
@@ -20,7 +21,8 @@ def try_out(path: Path) -> None:
 
     Raises ValueError if the child is lost.
     """
-    child = os.fork()
+    with phil:  # a lock that another thread held would stay held in the child
+        child = os.fork()
     if not child:
         try:
             faulthandler.disable()  # a crash here is an answer
