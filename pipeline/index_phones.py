@@ -92,7 +92,7 @@ def calibrated(takes: Sequence[SpokenTake], references: Sequence[str], aligner: 
     for take in tqdm(takes, f"{STAGE}: confidence", unit="take"):
         costs = aligner.costs(take.sound, sorted({take.word, *references}))
         for word, cost in costs.items():
-            rest = [other for name, other in costs.items() if name not in (word, take.word)]
+            rest = [other for name, other in costs.items() if name != word]
             if rest:
                 (like if word == take.word else unlike).append(cost / float(np.median(rest)))
     return calibration(like, unlike)

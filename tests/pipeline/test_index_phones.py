@@ -96,9 +96,13 @@ def test_a_word_that_the_dictionary_lacks_too(made, tmp_path):
 
 def test_phones_of_other_takes_are_refused(made, tmp_path):
     talking_clip(tmp_path, "MORNING")
-    takes = index(tmp_path, made / "model.h5", WORDS[:2])["takes"]
+    inputs = index(tmp_path, made / "model.h5", WORDS[:2])
     with pytest.raises(InputError, match="made from other takes"):
-        align(tmp_path, made / "model.h5", takes, made / "phones.h5")
+        align(tmp_path, made / "model.h5", inputs["takes"], made / "phones.h5")
+    outputs = {"phones": tmp_path / "phones.h5", "rejects": tmp_path / "phones.csv"}
+    index_phones.run(inputs, outputs, SETTINGS)
+    shard, _ = align(tmp_path, made / "model.h5", inputs["takes"], outputs["phones"])
+    assert shard["confidence"][0] > 0.5, "two words are enough to tell one from another"
 
 
 def test_one_word_says_nothing_of_confidence(made, tmp_path):
