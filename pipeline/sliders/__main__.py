@@ -7,7 +7,7 @@ from pathlib import Path
 
 from models3d.errors import InputError
 from pipeline.gan.editing import read_editor
-from pipeline.sliders.server import LOOPBACK, serve
+from pipeline.sliders.server import LOOPBACK, check_port, serve
 from pipeline.sliders.studio import opened
 
 PORT = 8080
@@ -17,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 1 with a sentence on the standard error if the page cannot be shown."""
     asked = parser().parse_args(arguments)
     try:
+        check_port(asked.host, asked.port)
         studio = opened(asked.results, read_editor(asked.checkpoint or default_checkpoint(asked.results), asked.gpu))
         if asked.host not in LOOPBACK:
             print(f"sliders: everybody who reaches {asked.host} can use the page and send it photos", file=sys.stderr)

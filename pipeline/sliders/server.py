@@ -14,7 +14,7 @@ from models3d.errors import InputError
 from pipeline.sliders.page import MAX_UPLOAD_BYTES, lay_out
 from pipeline.sliders.studio import Studio
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost")
 FORM_BYTES = 64_000
 """What a form may add to the file in it."""
 ICON = (
@@ -57,13 +57,12 @@ class BoundedRequests:
 
 
 def serve(studio: Studio, host: str, port: int, open_browser: bool) -> None:
-    """Show the page until it is interrupted. Raises InputError if somebody listens on the port already."""
-    check_port(host, port)
+    """Show the page until it is interrupted."""
     most = MAX_UPLOAD_BYTES + FORM_BYTES
     MultiPartParser.spool_max_size = most  # what is uploaded stays in memory: nothing is written, nothing is kept
     app.add_middleware(BoundedRequests, most_bytes=most)
     if host in LOOPBACK:  # a name that somebody else has made point here is no way in
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
 
     @ui.page("/")
     def index() -> None:
@@ -84,10 +83,9 @@ def serve(studio: Studio, host: str, port: int, open_browser: bool) -> None:
 
 def check_port(host: str, port: int) -> None:
     """Raise InputError if the address cannot be listened on."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
+    with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise InputError(f"{host}:{port}", error.strerror or "cannot be used", "name another --port") from error
+            raise InputError(f"{host}:{port}", error.strerror or "cannot be used", "name another --port, or --host") from error

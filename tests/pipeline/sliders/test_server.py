@@ -55,8 +55,10 @@ def test_a_port_in_use_is_told(tmp_path):
         taken.listen()
         with pytest.raises(InputError, match="Name another --port"):
             check_port("127.0.0.1", taken.getsockname()[1])
+    with pytest.raises(InputError, match="Name another --port, or --host"):
+        check_port("no such host", 80)
 
 
 def test_without_a_checkpoint_there_is_a_sentence(tmp_path, capsys):
-    assert main(["--results", str(tmp_path)]) == 1
+    assert main(["--results", str(tmp_path), "--port", "0"]) == 1
     assert "no such checkpoint. Run `make demo`" in capsys.readouterr().err
