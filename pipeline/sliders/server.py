@@ -88,4 +88,5 @@ def check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise InputError(f"{host}:{port}", error.strerror or "cannot be used", "name another --port, or --host") from error
+            problem = error.strerror or "cannot be used"
+            raise InputError(f"{host}:{port}", problem, "name another --port, or --host") from error
