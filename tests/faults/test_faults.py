@@ -22,8 +22,10 @@ TRAINING_SHARE = 5
 """One fault of so many strikes the training."""
 AT_ONCE = int(os.environ.get("FAULTS_AT_ONCE", "2"))
 TRAINING_RULES = ("train_identity", "train_slidergan", "evaluate")
-LEAST_ROOM = 300_000
+LEAST_ROOM = 100_000
 """Bytes that Snakemake's own tables need to begin with."""
+LEAST_LATER = 10 * LEAST_ROOM
+"""Bytes still to be written for which a disk can be too small."""
 
 
 class Fault(NamedTuple):
@@ -57,7 +59,7 @@ def finished(tmp_path_factory) -> tuple[Path, list[Job]]:
     return folder, jobs_of(run.stdout, folder)
 
 
-def drawn(count: int, jobs: list[Job], kinds: list[str], random: Random) -> list[Fault]:
+def drawn(count: int, jobs: list[Job], kinds: list[str], finished: Path, random: Random) -> list[Fault]:
     """Faults of all kinds in turn; the first strikes the sample's making, every fifth the training."""
     data = [job for job in jobs if job.rule not in TRAINING_RULES]
     training = [job for job in jobs if job.rule in TRAINING_RULES]
@@ -65,10 +67,12 @@ def drawn(count: int, jobs: list[Job], kinds: list[str], random: Random) -> list
     for number in range(count):
         trains = number % TRAINING_SHARE == TRAINING_SHARE - 1
         part, config = (training, TRAINING) if trains else (data, DATA)
-        first = 0 if number == 0 else random.randrange(0 if trains else 1, len(part))
-        undone = part[first:]
-        strikes = random.randrange(1, min(len(undone), 3) + 1)
         kind = kinds[number % len(kinds)]
+        places = range(0 if trains else 1, len(part))
+        if kind == "disk":
+            places = [first for first in places if later(part[first:], finished) >= LEAST_LATER] or [0]
+        undone = part[0 if number == 0 else random.choice(places) :]
+        strikes = random.randrange(1, min(len(undone), 3) + 1)
         faults.append(Fault(kind, config, undone, strikes, random.uniform(0, 1.1), random.uniform(0, 0.9)))
     return faults
 
@@ -109,11 +113,15 @@ def difference(finished: Path, folder: Path, code: int, said: str) -> str:
 
 
 def room_for(fault: Fault, finished: Path) -> int:
-    """Bytes for a share of what is still to be written."""
-    coming = [finished / name for job in fault.undone for name in job.outputs]
-    files = [path for path in finished.rglob("*") if path.is_file()]
-    later = [path for path in files if any(path == made or made in path.parents for made in coming)]
-    return LEAST_ROOM + int(fault.room * sum(path.stat().st_size for path in later))
+    """Bytes for a share of what is still to be written, and never for all of it."""
+    return LEAST_ROOM + int(fault.room * (later(fault.undone, finished) - 3 * LEAST_ROOM))
+
+
+def later(undone: list[Job], finished: Path) -> int:
+    """Bytes that some jobs write."""
+    coming = [finished / name for job in undone for name in job.outputs]
+    files = [path for made in coming for path in (made.rglob("*") if made.is_dir() else [made])]
+    return sum(path.stat().st_size for path in files)
 
 
 def table(survived: list[Survived]) -> str:
@@ -132,7 +140,7 @@ def test_every_fault_is_survived(finished, tmp_path):
         kinds.remove("disk")
         print("\nNo full disks: a file system in memory may not be mounted here (root may)")
     random = Random(os.environ.get("FAULTS_SEED", "faults"))
-    faults = drawn(int(os.environ.get("FAULTS", FAULTS)), jobs, kinds, random)
+    faults = drawn(int(os.environ.get("FAULTS", FAULTS)), jobs, kinds, folder, random)
 
     def one(number: int) -> Survived:
         place = tmp_path / f"{number:02d}"
@@ -140,7 +148,7 @@ def test_every_fault_is_survived(finished, tmp_path):
             place.mkdir()
         try:
             found = survive(faults[number], folder, place / "run")
-        except AssertionError as error:
+        except (AssertionError, OSError) as error:
             found = Survived(faults[number], "", str(error))
         print(f"{number:3d} {found.fault.kind:12} {found.point} {found.problem or 'survived'}", flush=True)
         return found
