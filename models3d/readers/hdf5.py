@@ -13,7 +13,7 @@ from h5py._objects import phil  # the lock of the library, which h5py documents 
 
 from models3d.readers.fields import MAX_ENTRIES, MAX_NUMBERS, Fields, check_file, readable
 
-PROBE_CPU_S = 5
+PROBE_CPU_S, PROBE_WALL_S = 5, 60
 
 
 def try_out(path: Path) -> None:
@@ -27,6 +27,8 @@ def try_out(path: Path) -> None:
         try:
             faulthandler.disable()  # a crash here is an answer
             resource.setrlimit(resource.RLIMIT_CPU, (PROBE_CPU_S, PROBE_CPU_S))
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(PROBE_WALL_S)
             _go_through(path)
         finally:
             os._exit(0)  # what the library refuses, it refuses this process, too
