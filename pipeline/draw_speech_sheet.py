@@ -29,7 +29,7 @@ GAP_PX = 4
 CLAY = np.array([0.62, 0.72, 0.86], np.float32)
 LAMP = np.array([-0.48, -0.6, -0.64], np.float32)
 AMBIENT = 0.08
-DISTANCE_MM, FACE_SHARE, FACE_MM = 1500.0, 0.9, 150.0
+DISTANCE_MM, FACE_SHARE, FACE_MM = 1500.0, 0.9, 160.0
 """The meshes are seen from the front, from so far, a face of FACE_MM filling FACE_SHARE of the tile."""
 SHADE: Colour = (236, 240, 246)
 WAVE: Colour = (150, 150, 150)
