@@ -20,7 +20,8 @@ def write_pairs(path, rng, ids, variants=("original", "neutral", "random_00"), *
         for name, (dtype, axes) in LAYOUTS["paired"].items()
         if dtype != "S"
     }
-    write_shard(path, "paired", {**arrays, "id": ids, "variants": list(variants)}, {**ATTRIBUTES, **attributes})
+    texts = {"id": ids, "person": ["set/ann"] * len(ids), "variants": list(variants)}
+    write_shard(path, "paired", {**arrays, **texts}, {**ATTRIBUTES, **attributes})
 
 
 @pytest.fixture
