@@ -37,7 +37,8 @@ def write(path: Path, images: np.ndarray) -> None:
         for name, (dtype, axes) in LAYOUTS["paired"].items()
         if dtype != "S" and name != "images"
     }
-    texts = {"id": [f"set/{n}" for n in range(len(images))], "variants": [f"v{n}" for n in range(VARIANTS)]}
+    ids, nobody = [f"set/{n}" for n in range(len(images))], [""] * len(images)
+    texts = {"id": ids, "person": nobody, "variants": [f"v{n}" for n in range(VARIANTS)]}
     with new_shard(path, "paired", {"images": images.shape}) as shard:
         for face in images:
             shard.append("images", face)
