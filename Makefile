@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all a newcomer needs; the rest is for contributors.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sliders report docs test test-fuzz test-faults bench lint format clean
+.PHONY: help setup demo sliders report docs test test-fuzz test-faults test-slurm bench lint format clean
 
 PYTHON ?= python3
 CORES ?= $(shell nproc)
@@ -40,6 +40,9 @@ test-fuzz: setup  ## read 10,000 damaged files with every reader
 
 test-faults: setup  ## kill runs and fill disks, run again, compare the bytes
 	$(BIN)/python -m pytest tests/faults -s -m faults
+
+test-slurm: setup  ## the sample on a real Slurm of one node (root; installs Debian's packages if they are missing)
+	$(BIN)/python -m pytest tests/slurm -m slurm
 
 bench: setup  ## compare with peers; prints tables
 	$(BIN)/python -m pytest tests/benchmarks -s -m benchmark

@@ -76,8 +76,8 @@ def run(inputs: Paths, outputs: Paths, settings: AlignSpeech) -> None:
             rejects.append(Reject(row.id, STAGE, str(why)))
     check_rejects(rejects, len(rows), settings.max_reject_rate, inputs["listing"])
     write_rejects(outputs["rejects"], rejects)
-    digests = {"model_digest": model.digest, "takes_digest": database.attributes["content_digest"]}
-    attributes = provenance(STAGE, settings, **digests, calibration=database.attributes["calibration"])
+    stated = {"model_digest": model.digest, "calibration": database.attributes["calibration"]}
+    attributes = provenance(STAGE, settings, inputs, **stated)
     write_shard(outputs["alignments"], "alignments", arrays(kept, len(model.speech)), attributes)
 
 

@@ -35,9 +35,9 @@ def run(inputs: Paths, outputs: Paths, settings: AnnotateFaces) -> None:
     attributes = provenance(
         STAGE,
         settings,
+        inputs,
         **label_attributes(model, settings.range_sigma),
         canonical_landmarks_px=canonical_px.round(4).tolist(),
-        fits_digest=fits.attributes["content_digest"],
         fit_settings=fits.attributes["settings"],
         seed=fits.attributes["settings"]["seed"],  # type: ignore[index]
     )

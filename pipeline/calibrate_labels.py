@@ -73,7 +73,7 @@ def run(inputs: Paths, outputs: Paths, settings: CalibrateLabels) -> None:
     else:
         calibrations, report = Calibrations(AS_THEY_ARE, AS_THEY_ARE), {"photos": 0}
     write_calibrations(
-        outputs["calibration"], calibrations, provenance(STAGE, settings, model_digest=model.digest, **report)
+        outputs["calibration"], calibrations, provenance(STAGE, settings, inputs, model_digest=model.digest, **report)
     )
 
 

@@ -45,7 +45,7 @@ def run(inputs: Paths, outputs: Paths, settings: DetectLandmarks) -> None:
             rejects.append(Reject(photo.id, STAGE, str(error)))
     check_rejects(rejects, len(photos), settings.max_reject_rate, inputs["index"])
     write_rejects(outputs["rejects"], rejects)
-    write_shard(outputs["landmarks"], "landmarks", arrays(faces), provenance(STAGE, settings))
+    write_shard(outputs["landmarks"], "landmarks", arrays(faces), provenance(STAGE, settings, inputs))
 
 
 def check_face(face: Face, photo: Photo, min_face_px: int) -> None:

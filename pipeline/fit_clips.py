@@ -85,7 +85,7 @@ def run(inputs: Paths, outputs: Paths, settings: FitClips) -> None:
         with new_shard(outputs["shard"], "speech", {"images": (len(order), size, size, 3)}) as shard:
             for place in order:
                 shard.append("images", np.array(pictures[place]))
-            attributes = described(model, speech, settings)
+            attributes = described(model, speech, inputs, settings)
             shard.finish({name: column[order] for name, column in columns.items()}, attributes)
         del pictures
     write_rejects(outputs["rejects"], rejects)
@@ -248,15 +248,15 @@ def reading_order(splits: np.ndarray, random: np.random.Generator) -> np.ndarray
     return order
 
 
-def described(model: FaceModel, speech: Shard, settings: FitClips) -> dict[str, object]:
+def described(model: FaceModel, speech: Shard, inputs: Paths, settings: FitClips) -> dict[str, object]:
     """How the shard's parameters are to be read, and what it was made from."""
     return provenance(
         STAGE,
         settings,
+        inputs,
         **label_attributes(model, settings.range_sigma, model.motion),
         canonical_landmarks_px=canonical_landmarks_px(model, settings.size_px, settings.face_scale).round(4).tolist(),
         seed=settings.seed,
         expressions=len(model.expression),
-        alignments_digest=speech.attributes["content_digest"],
         alignment_settings=speech.attributes["settings"],
     )

@@ -54,8 +54,8 @@ def run(inputs: Paths, outputs: Paths, settings: FitFaces) -> None:
     attributes = provenance(
         STAGE,
         settings,
+        inputs,
         model_digest=model.digest,
-        landmarks_digest=found.attributes["content_digest"],
         calibration={kind: calibration._asdict() for kind, calibration in calibrations._asdict().items()},
         **fitter.stated,
     )

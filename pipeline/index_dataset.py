@@ -20,7 +20,7 @@ def run(inputs: Paths, outputs: Paths, settings: IndexDataset) -> None:
     rejects = sorted(reject for path in inputs["rejects"] for reject in read_rejects(path))
     described = {
         "schema_version": SCHEMA_VERSION,
-        "provenance": provenance(STAGE, settings),
+        "provenance": provenance(STAGE, settings, inputs),
         "shards": [describe_shard(path, shard) for path, shard in shards],
         "statistics": {kind: label_statistics(kind, [shard for _, shard in shards]) for kind in kinds_of(shards)},
         "rejects": dict(sorted(Counter(reject.stage for reject in rejects).items())),

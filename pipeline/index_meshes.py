@@ -32,7 +32,7 @@ def run(inputs: Paths, outputs: Paths, settings: IndexMeshes) -> None:
     """
     rows = read_mesh_rows(inputs["listing"])
     template = read_native(inputs["template"])
-    attributes = provenance(STAGE, settings, template=template.name, model_digest=template.digest)
+    attributes = provenance(STAGE, settings, inputs, template=template.name, model_digest=template.digest)
     parse = partial(registered_mesh, template=template, settings=settings)
     rejects = write_cache(outputs["cache"], rows, len(template.mean_mm), parse, attributes)
     check_rejects(rejects, len(rows), settings.max_reject_rate, inputs["listing"])

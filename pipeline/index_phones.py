@@ -68,7 +68,7 @@ def run(inputs: Paths, outputs: Paths, settings: IndexPhones) -> None:
         "model_digest": database.attributes["model_digest"],
         "takes_digest": database.attributes["content_digest"],
     }
-    attributes = provenance(STAGE, settings, **digests, calibration=curve._asdict(), references=references)
+    attributes = provenance(STAGE, settings, inputs, **digests, calibration=curve._asdict(), references=references)
     write_shard(outputs["phones"], "phones", arrays, attributes)
 
 

@@ -13,7 +13,7 @@ from models3d.readers.native import read_native
 from pipeline.clip_media import read_sound
 from pipeline.files import Paths, Reject, check_rejects, write_rejects
 from pipeline.mouth_region import speech_coefficients
-from pipeline.provenance import file_digest, provenance
+from pipeline.provenance import provenance
 from pipeline.settings.speech import IndexTakes
 from pipeline.shards import write_shard
 from pipeline.speech_database import TakeRow, mouth_motion, read_array, read_takes
@@ -59,8 +59,8 @@ def run(inputs: Paths, outputs: Paths, settings: IndexTakes) -> None:
     attributes = provenance(
         STAGE,
         settings,
+        inputs,
         model_digest=model.digest,
-        manifest_digest=file_digest(inputs["manifest"]),
         calibration=calibration(arrays, inputs["manifest"]),
     )
     write_shard(outputs["takes"], "takes", arrays, attributes)

@@ -44,7 +44,7 @@ def run(inputs: Paths, outputs: Paths, settings: LearnLandmarks) -> None:
     """
     model = read_native(inputs["model"])
     learnt, report = learn(model, settings)
-    stated = provenance(STAGE, settings, model=model.name, **report)
+    stated = provenance(STAGE, settings, inputs, model=model.name, **report)
     attributes = {name: value if isinstance(value, str) else json.dumps(value) for name, value in stated.items()}
     fit = json.dumps(asdict(landmark_fit_options(settings)), sort_keys=True)
     write_learnt_landmarks(outputs["dense"], learnt, {**attributes, "fit": fit})

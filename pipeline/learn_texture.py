@@ -58,11 +58,11 @@ def run(inputs: Paths, outputs: Paths, settings: LearnTexture) -> None:
     attributes = provenance(
         STAGE,
         settings,
+        inputs,
         model_digest=model.digest,
         size_px=settings.size_px,
         face_scale=settings.face_scale,
         photos=int(usable.sum()),
-        landmarks_digests=[shard.attributes["content_digest"] for shard in shards],
     )
     reason = too_few(int(usable.sum()), settings)
     if reason:

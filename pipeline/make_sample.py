@@ -35,4 +35,6 @@ def run(inputs: Paths, outputs: Paths, settings: MakeSample) -> None:
     meshes = write_clips(population, outputs["manifest4dfab"], settings)
     arrays = {**photos._asdict(), **meshes._asdict(), "visible": photos.visible.astype("u1")}
     names = {"identity_names": model.identity.names, "expression_names": model.expression.names}
-    write_shard(outputs["truth"], "truth", arrays, provenance(STAGE, settings, model_digest=model.digest, **names))
+    write_shard(
+        outputs["truth"], "truth", arrays, provenance(STAGE, settings, inputs, model_digest=model.digest, **names)
+    )

@@ -42,6 +42,5 @@ def run(inputs: Paths, outputs: Paths, settings: MakeSpeechSample) -> None:
     chosen = clips.id[: len(wanted) : settings.clips_per_word + 1]
     write_released(outputs["released"].parent, population.model, actions, clips, chosen)
     names = {"expression_names": population.model.expression.names, "model_digest": population.model.digest}
-    write_shard(
-        outputs["truth"], "speech_truth", {**clips._asdict(), **takes._asdict()}, provenance(STAGE, settings, **names)
-    )
+    stated = provenance(STAGE, settings, inputs, **names)
+    write_shard(outputs["truth"], "speech_truth", {**clips._asdict(), **takes._asdict()}, stated)

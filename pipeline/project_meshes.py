@@ -56,6 +56,7 @@ def run(inputs: Paths, outputs: Paths, settings: ProjectMeshes) -> None:
     attributes = provenance(
         STAGE,
         settings,
+        inputs,
         model=model.name,
         model_digest=model.digest,
         cache_digest=cache.attributes["content_digest"],

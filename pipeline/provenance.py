@@ -3,19 +3,26 @@
 import ast
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import h5py
+
+from pipeline.files import Paths, read_table
+
 ROOT = Path(__file__).resolve().parent.parent
+PLACES = frozenset({"path", "landmarks", "mesh", "texture", "neutral_mesh", "text", "released", "audio", "stamp"})
+"""Columns of tables that name files, or say when those changed."""
 FIRST_PARTY = ("models3d", "pipeline")
 
 
-def provenance(stage: str, settings: Any, **more: object) -> dict[str, object]:
-    """The attributes that say what a shard was made from: the stage, its settings record, its code.
+def provenance(stage: str, settings: Any, inputs: Paths, **more: object) -> dict[str, object]:
+    """The attributes that say what a shard was made from: the stage, its settings record, its code, its inputs.
 
-    more  what else decides the bytes: the model's digest, the digests of the inputs.
+    more  what else is to be known of it: the model's digest, how its parameters are to be read
     """
     resolved = asdict(settings)
     return {
@@ -23,6 +30,7 @@ def provenance(stage: str, settings: Any, **more: object) -> dict[str, object]:
         "settings": resolved,
         "settings_digest": digest_of(resolved),
         "code_digest": code_digest(stage),
+        "inputs": {name: input_digest(paths) for name, paths in sorted(inputs.items())},
         **more,
     }
 
@@ -36,6 +44,23 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def input_digest(paths: Path | Sequence[Path]) -> str:
+    """Digest of what one input of a stage holds, or several under one name, wherever they lie.
+
+    Of HDF5 it is the digest that the file states of its content; of a table, the rows without the columns that say
+    where files lie and when they changed.
+    """
+    if not isinstance(paths, Path):
+        return digest_of([input_digest(path) for path in paths])
+    if paths.suffix == ".h5":
+        with h5py.File(paths, "r") as file:
+            stated = file.attrs.get("content_digest", file.attrs.get("digest"))
+        return str(stated) if stated else file_digest(paths)
+    if paths.suffix == ".csv":
+        return digest_of([{key: row[key] for key in row if key not in PLACES} for row in read_table(paths)])
+    return file_digest(paths)
 
 
 def code_digest(stage: str) -> str:

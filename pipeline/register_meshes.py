@@ -37,7 +37,7 @@ def run(inputs: Paths, outputs: Paths, settings: RegisterMeshes) -> None:
     rows = read_mesh_rows(inputs["listing"])
     model = read_native(inputs["template"])
     template = Template(model, settings.coarse_triangles)
-    attributes = provenance(STAGE, settings, template=model.name, model_digest=model.digest)
+    attributes = provenance(STAGE, settings, inputs, template=model.name, model_digest=model.digest)
     quality: list[tuple[object, ...]] = []
     parse = partial(registered_scan, template=template, settings=settings, quality=quality)
     rejects = write_cache(outputs["cache"], rows, len(model.mean_mm), parse, attributes)

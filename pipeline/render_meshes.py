@@ -89,19 +89,19 @@ def run(inputs: Paths, outputs: Paths, settings: RenderMeshes) -> None:
     with new_shard(outputs["shard"], "meshes", {"images": (count, size, size, 3)}) as shard:
         shown = draw_sessions(sessions, cache, model, shard.append)
         arrays = {**described(sessions, cache, split), **labels(sessions, cache, projections, params)}
-        shard.finish(arrays, attributes(model, projections, settings))
+        shard.finish(arrays, attributes(model, inputs, settings))
     write_rejects(outputs["rejects"], rejects)
     write_png(outputs["sheet"], sheet(shown, size))
 
 
-def attributes(model: FaceModel, projections: Shard, settings: RenderMeshes) -> dict[str, object]:
+def attributes(model: FaceModel, inputs: Paths, settings: RenderMeshes) -> dict[str, object]:
     """What the shard was made from, and how its parameters are to be read."""
     return provenance(
         STAGE,
         settings,
+        inputs,
         **label_attributes(model, settings.range_sigma),
         seed=settings.seed,
-        projections_digest=projections.attributes["content_digest"],
     )
 
 

@@ -84,7 +84,7 @@ def run(inputs: Paths, outputs: Paths, settings: RenderPairs) -> None:
             faces.append(made._replace(images=made.images[:0]))
         check_rejects(rejects, count, settings.max_reject_rate, inputs["fits"])
         redrawn = int(sum(face.draws.clip(1).sum() - len(variants) for face in faces))
-        stated = attributes(model, fits, settings, redrawn=redrawn, rejected=len(rejects))
+        stated = attributes(model, fits, inputs, settings, redrawn=redrawn, rejected=len(rejects))
         shard.finish(arrays(faces, model, fits, variants, settings), stated)
     write_rejects(outputs["rejects"], rejects)
 
@@ -203,16 +203,16 @@ def arrays(
     }
 
 
-def attributes(model: FaceModel, fits: Shard, settings: RenderPairs, **counts: int) -> dict[str, object]:
+def attributes(model: FaceModel, fits: Shard, inputs: Paths, settings: RenderPairs, **counts: int) -> dict[str, object]:
     """What the shard was made from, and how often the gate closed."""
     canonical_px = canonical_landmarks_px(model, settings.size_px, settings.face_scale)
     return provenance(
         STAGE,
         settings,
+        inputs,
         **label_attributes(model, settings.range_sigma),
         seed=settings.seed,
         canonical_landmarks_px=canonical_px.round(4).tolist(),
-        fits_digest=fits.attributes["content_digest"],
         fit_settings=fits.attributes["settings"],
         **counts,
     )

@@ -33,7 +33,7 @@ def run(inputs: Paths, outputs: Paths, settings: TrainIdentity) -> None:
     embed, shape = train_identity(pictures, resolved, device)
     found = verify(embed, pictures, resolved.seed, resolved.batch, device)
     logger.info("held-out faces: %s", found)
-    stated = provenance(STAGE, resolved, data_digest=pictures.digest, verification=found._asdict())
+    stated = provenance(STAGE, resolved, inputs, data_digest=pictures.digest, verification=found._asdict())
     write_identity(outputs["identity"], embed.network, shape, stated)
     with whole_file(outputs["report"]) as temporary:
         temporary.write_text(json.dumps({**shape._asdict(), **stated}, indent=1, sort_keys=True), encoding="utf-8")

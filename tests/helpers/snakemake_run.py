@@ -21,21 +21,35 @@ TINY = {
 """The defaults, small enough for a test."""
 
 
-def snakemake(folder: Path, *arguments: str, config: dict = TINY, cores: int = 2) -> subprocess.CompletedProcess[str]:
+def snakemake(
+    folder: Path, *arguments: str, config: dict = TINY, cores: int = 2, root: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
     """`snakemake <arguments>` with output and errors as one text."""
     return subprocess.run(
-        command(folder, *arguments, config=config, cores=cores),
+        command(folder, *arguments, config=config, cores=cores, root=root),
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
 
 
-def command(folder: Path, *arguments: str, config: dict = TINY, cores: int = 2) -> list[str]:
-    """What `snakemake` runs in the folder, which is there afterwards with the configuration in it."""
+def command(
+    folder: Path,
+    *arguments: str,
+    config: dict = TINY,
+    cores: int | None = 2,
+    profile: str = "default",
+    root: Path = ROOT,
+) -> list[str]:
+    """What `snakemake` runs in the folder, which is there afterwards with the configuration in it.
+
+    cores  None: as the profile says
+    root   of the workflow
+    """
     folder.mkdir(exist_ok=True)
     (folder / "mine.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
-    words += ["--workflow-profile", ROOT / "workflow/profiles/default", "--configfile", folder / "mine.yaml"]
-    return [str(word) for word in (*words, "--cores", cores, *arguments)]
+    words = [sys.executable, "-m", "snakemake", "--snakefile", root / "Snakefile", "--configfile", folder / "mine.yaml"]
+    words += ["--workflow-profile", root / f"workflow/profiles/{profile}", "--directory", folder]
+    words += [] if cores is None else ["--cores", cores]
+    return [str(word) for word in (*words, *arguments)]
 
 
 def digests(folder: Path, pattern: str = "results/shards/**/*") -> dict[str, bytes]:

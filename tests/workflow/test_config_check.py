@@ -1,4 +1,6 @@
 import pytest
+import yaml
+from snakemake.utils import update_config
 
 from models3d.errors import InputError
 from pipeline.config_check import check_config
@@ -47,3 +49,15 @@ def test_a_variant_to_train_must_be_one(config):
         InputError, match="no 'slidergan_rda' among the slidergan_variants. Did you mean 'slidergan_rad'"
     ):
         check_config(config, SCHEMA)
+
+
+def test_the_papers_configuration_is_valid_and_of_its_sizes(config):
+    paper = yaml.safe_load((ROOT / "workflow/configs/paper.yaml").read_text(encoding="utf-8"))
+    update_config(config, paper)
+    check_config(config, SCHEMA)
+    photos, meshes, clips = (config[name] for name in ("datasets", "mesh_datasets", "clip_datasets"))
+    assert photos["emotionet"]["shards"] * photos["emotionet"]["shard_size"] == 250_000
+    assert config["select_faces"]["faces"] * config["render_pairs"]["expressions"] == 10_000 * 20
+    sessions = meshes["4dfab"]["shards"] * meshes["4dfab"]["sessions_per_shard"]
+    assert 300_000 <= sessions * config["render_meshes"]["images_per_session"] < 301_000
+    assert clips["lrw"]["shards"] * clips["lrw"]["shard_size"] * 12 == 180_000

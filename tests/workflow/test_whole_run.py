@@ -13,7 +13,8 @@ from PIL import Image
 from snakemake_run import TINY, digests, snakemake
 
 from pipeline.files import read_rejects, read_table
-from pipeline.provenance import ROOT
+from pipeline.provenance import ROOT, code_digest, input_digest
+from pipeline.run_jobs import read_jobs
 from pipeline.shards import read_shard
 
 NO_MODELS = {"sample_sparse": None, "sample_pca": None}
@@ -159,6 +160,63 @@ def test_a_shard_is_made_again_by_its_name(folder):
     assert run.returncode == 0, run.stdout
     assert set(jobs(run.stdout)) == {"annotate_faces"}
     assert digests(folder) == before
+
+
+def test_every_shard_names_what_it_was_made_from(finished):
+    makers = {
+        str(finished / path): job
+        for job in read_jobs(snakemake(finished, "--dry-run", "--forceall").stdout)
+        for path in job.outputs
+    }
+    shards = [path for path in sorted(finished.glob("results/**/*.h5")) if "stage" in attributes_of(path)]
+    assert len(shards) >= 10
+    for path in shards:
+        stated = attributes_of(path)
+        job = makers[str(path)]
+        assert (stated["stage"], stated["code_digest"]) == (job.rule, code_digest(job.rule)), path
+        assert len(json.loads(stated["inputs"])) >= bool(job.inputs), path
+        assert str(finished) not in "".join(map(str, stated.values())), path
+
+
+def attributes_of(path: Path) -> dict[str, object]:
+    with h5py.File(path) as file:
+        return dict(file.attrs)
+
+
+def test_a_shard_is_explained_to_its_beginning(finished):
+    said = snakemake(finished, "explain", "--config", f"shard={SHARD}").stdout
+    for path, rule in (
+        (SHARD, "annotate_faces"),
+        ("results/fits/sample/00001.h5", "fit_faces"),
+        ("results/landmarks/sample/00001.h5", "detect_landmarks"),
+        ("results/index/sample/00001.csv", "index_images"),
+        ("results/sample/lsfm/all_all_all.mat", "make_sample"),
+    ):
+        digest = input_digest(finished / path)[:16]
+        assert f"{path}  digest {digest}\n    by {rule}\n" in said, said
+    fits = input_digest(finished / "results/fits/sample/00001.h5")[:16]
+    assert re.search(rf"^    inputs fits {fits}, index \w+, model \w+$", said, re.MULTILINE), said
+    assert ", which is " not in said
+
+
+@pytest.mark.parametrize(("shard", "problem"), [("results/none.h5", "no such file"), ("", "names no shard")])
+def test_what_cannot_be_explained_says_so(finished, shard, problem):
+    asked = ("--config", f"shard={shard}") if shard else ()
+    run = snakemake(finished, "explain", *asked)
+    assert run.returncode != 0
+    assert problem in run.stdout
+
+
+def test_a_finished_run_has_nothing_planned(finished):
+    assert "Nothing is left to do for all." in snakemake(finished, "plan").stdout
+
+
+def test_a_plan_counts_what_is_left(folder):
+    for name in ("fits", "shards"):
+        shutil.rmtree(folder / "results" / name)
+    said = snakemake(folder, "plan").stdout
+    assert re.search(r"^fit_faces +2 +14 ", said, re.MULTILINE), said
+    assert not re.search(r"^index_images ", said, re.MULTILINE), said
 
 
 def test_a_setting_reruns_the_stages_that_read_it(finished):

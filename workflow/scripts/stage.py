@@ -35,6 +35,7 @@ def main(job) -> None:
     record = signature(stage.run).parameters["settings"].annotation
     try:
         stage.run(named_paths(job.input), named_paths(job.output), read_settings(record, job.params.settings))
+        logging.info("%s used %.2f s of processor time", job.rule, sum(os.times()[:4]))
     except InputError as error:
         logging.error(error)
         sys.exit(f"{job.rule}: {error}")
