@@ -71,15 +71,17 @@ def is_stage(process: int) -> bool:
     return b"python" in words[0] and any(word.endswith(b".stage.py") for word in words)  # not the shell above it
 
 
-def kill_workflow(run: Run) -> str:
-    """Snakemake alone: its jobs are orphans."""
+def kill_workflow(run: Run) -> str | None:
+    """Snakemake alone: its jobs are orphans. Like the next two, None if the run was over."""
+    if run.process.poll() is not None:
+        return None
     orphans = run.jobs()
     run.process.kill()
     run.process.wait()
     return f"{len(orphans)} orphans"
 
 
-def kill_job(run: Run) -> str:
+def kill_job(run: Run) -> str | None:
     """One job; the workflow sees it fail and goes on with what does not need it."""
     until = time.monotonic() + 5
     while not (jobs := run.jobs()) and run.process.poll() is None and time.monotonic() < until:
@@ -88,11 +90,13 @@ def kill_job(run: Run) -> str:
         os.kill(job, signal.SIGKILL)
     code = run.finish()
     assert not jobs or code, f"a job was killed and the run says nothing:\n{run.said.read_text()}"
-    return f"exit {code}"
+    return f"exit {code}" if jobs else None
 
 
-def kill_everything(run: Run) -> str:
+def kill_everything(run: Run) -> str | None:
     """As when the power fails, but for what the disk has not written yet."""
+    if run.process.poll() is not None:
+        return None
     os.killpg(run.process.pid, signal.SIGKILL)
     run.process.wait()
     return ""

@@ -4,6 +4,7 @@
 """
 
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ from tests.faults.runs import DATA, TRAINING, Job, copy_up_to, jobs_of, products
 FAULTS = 32
 TRAINING_SHARE = 5
 """One fault of so many strikes the training."""
+MOST_ATTEMPTS = 5
+"""To strike before a run is over: each strikes after half the time of the one before."""
 AT_ONCE = int(os.environ.get("FAULTS_AT_ONCE", "2"))
 TRAINING_RULES = ("train_identity", "train_slidergan", "evaluate")
 LEAST_ROOM = 100_000
@@ -82,21 +85,32 @@ def survive(fault: Fault, finished: Path, folder: Path) -> Survived:
     with ExitStack() as disk:
         if fault.kind == "disk":
             disk.enter_context(own_disk(folder.parent))
-        copy_up_to(finished, folder, fault.undone)
-        if fault.kind == "disk":
-            leave_room(folder.parent, room_for(fault, finished))
-        run = Run(folder, fault.config, cores=1)
-        point = "full"
-        if fault.kind != "disk":
-            rule = run.wait_for_job(fault.job)
-            delay = fault.share * fault.undone[fault.job - 1].seconds
-            waited(run, delay)
-            point = f"{rule} + {delay:.1f} s"
-        point = f"{point} {KINDS[fault.kind](run)}"
+        point = None
+        for attempt in range(MOST_ATTEMPTS):
+            shutil.rmtree(folder, ignore_errors=True)
+            copy_up_to(finished, folder, fault.undone)
+            if fault.kind == "disk":
+                leave_room(folder.parent, room_for(fault, finished))
+            point = strike(fault, folder, fault.share / 2**attempt)
+            if point is not None:
+                break
+        assert point is not None, "the run was over before the fault struck, each time"
         if fault.kind == "disk":
             resize(folder.parent)
         again = snakemake(folder, *targets(fault.config), config=fault.config, cores=1)
         return Survived(fault, point, difference(finished, folder, again.returncode, again.stdout))
+
+
+def strike(fault: Fault, folder: Path, share: float) -> str | None:
+    """Run, and disturb the run; where and how, or None if it was over before."""
+    run = Run(folder, fault.config, cores=1)
+    if fault.kind == "disk":
+        return f"full, {KINDS[fault.kind](run)}"
+    rule = run.wait_for_job(fault.job)
+    delay = share * fault.undone[fault.job - 1].seconds
+    waited(run, delay)
+    struck = KINDS[fault.kind](run)
+    return None if struck is None else f"{rule} + {delay:.1f} s {struck}"
 
 
 def waited(run: Run, seconds: float) -> None:
