@@ -107,7 +107,8 @@ def listed_rows(folder: Path, results: str) -> dict[str, int]:
 
 
 def items_of(jobs: Iterable[Job], rows: Mapping[str, int]) -> dict[tuple[str, str], int]:
-    """How many items each job works on, by rule and name: those of all listings that what it reads was made from.
+    """How many items each job works on, by rule and name: those of all listings that what it reads was made from, or
+    of its own shard's alone if that is among them.
 
     jobs  every job of the workflow, whether it is still to do or not, each after those that it waits for
     """
@@ -116,7 +117,8 @@ def items_of(jobs: Iterable[Job], rows: Mapping[str, int]) -> dict[tuple[str, st
     for job in jobs:
         before = frozenset[str]().union(*(listings.get(path, frozenset()) for path in job.inputs))
         listings.update({path: before for path in job.outputs if path not in rows})
-        items[job.rule, job.name] = sum(rows[path] for path in before)
+        own = [path for path in before if job.name and path.endswith(f"/{job.name}.csv")]
+        items[job.rule, job.name] = sum(rows[path] for path in own or before)
     return items
 
 

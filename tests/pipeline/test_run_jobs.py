@@ -75,8 +75,9 @@ def test_a_job_works_on_what_its_inputs_were_made_from(tmp_path):
         job("sheet", "a", ["f1", "i1", "i2"], ["s"]),
         job("meshes", "a/00001", ["r/mesh_listings/a/00001.csv", "m.h5"], ["k"]),
         job("dataset", "", ["f1", "s", "k"], ["d"]),
+        job("pairs", "a/00001", ["f1", "s"], ["p"]),
     ]
-    assert list(items_of(jobs, rows).values()) == [0, 0, 3, 1, 3, 4, 5, 9]
+    assert list(items_of(jobs, rows).values()) == [0, 0, 3, 1, 3, 4, 5, 9, 3]
 
 
 def test_costs_come_back_from_jobs_that_have_them():

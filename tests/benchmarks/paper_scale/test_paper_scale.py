@@ -39,9 +39,7 @@ def measured(words: list[str], folder: Path) -> tuple[str, float, float, float]:
 
 def test_a_dry_run(folder):
     for title in ("first dry run, which lists", "second dry run"):
-        said, wall_s, cpu_s, memory_mb = measured(
-            command_of(folder, "--cores", "32", "--dry-run", config=CONFIG), folder
-        )
+        said, wall_s, cpu_s, memory_mb = measured(command(folder, "--dry-run", config=CONFIG, cores=32), folder)
         print(f"\n{title}: {wall_s:.1f} s, {cpu_s:.1f} s of processor, {memory_mb:.0f} MB")
     jobs = Counter(job.rule for job in read_jobs(said))
     print(f"{sum(jobs.values())} jobs: {', '.join(f'{rule} {count}' for rule, count in sorted(jobs.items()))}")
