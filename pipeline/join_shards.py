@@ -59,10 +59,14 @@ def join(file: h5py.File, name: str, arrays: Sequence[np.ndarray], sources: Sequ
     if len(shapes) > 1:
         raise InputError(file.filename, f"'{name}' has items of shapes {sorted(shapes)}", "join shards of one setting")
     dtype = max((array.dtype for array in arrays), key=lambda dtype: dtype.itemsize)  # ids differ in length
-    layout = h5py.VirtualLayout((sum(map(len, arrays)), *shapes.pop()), dtype)
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    creation.set_obj_track_times(False)  # which File.create_virtual_dataset leaves on
+    space = h5py.h5s.create_simple((sum(map(len, arrays)), *shapes.pop()))
     start = 0
     for array, source in zip(arrays, sources, strict=True):
         if len(array):
-            layout[start : start + len(array)] = h5py.VirtualSource(source, name, array.shape, array.dtype)
+            space.select_hyperslab((start, *[0] * (array.ndim - 1)), array.shape)
+            creation.set_virtual(space, os.fsencode(source), name.encode(), h5py.h5s.create_simple(array.shape))
         start += len(array)
-    file.create_virtual_dataset(name, layout)
+    space.select_all()
+    h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(dtype, logical=True), space, creation)

@@ -123,11 +123,11 @@ def test_each_kind_of_landmarks_has_its_own_offsets_and_photos_keep_their_order(
 
 
 def test_photos_of_one_person_are_looked_at_too(folder, tmp_path):
-    """One with a file's landmarks, two with the detector's."""
+    """Some with a file's landmarks, some with the detector's."""
     persons = [photo._replace(person="set/ann") for photo in read_index(folder / "index.csv")]
     write_index(tmp_path / "index.csv", persons)
     learnt = {**fit_inputs(folder), "learnt": folder / "dense.h5"}
-    inputs = {**with_sources(learnt, tmp_path, ["mesh", "file", "mesh"]), "index": tmp_path / "index.csv"}
+    inputs = {**with_sources(learnt, tmp_path, ["mesh", "file", "mesh"] * 2), "index": tmp_path / "index.csv"}
     lenient = replace(DENSELY, max_residual=2.0)
     found = {}
     for weight in (2.0, 1e-6):

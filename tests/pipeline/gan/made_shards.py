@@ -9,6 +9,7 @@ from pipeline.shards import write_shard
 
 SIDE, PARAMS, VARIANTS = 64, 3, 6
 NAMES = ["jaw_open", "smile_left", "smile_right"]
+BOUNDS = [[0.0, 1.0], [-1.0, 1.0], [0.0, 0.8]]
 
 TRAIN = TrainSlidergan(
     variant="slidergan_rad", changes={}, seed=0, gpu="off", gpus=1, on_cpu={}, size_px=64,
@@ -40,8 +41,8 @@ def picture(face: int, params: np.ndarray) -> np.ndarray:
 
 def attributes(**changed: object) -> dict[str, object]:
     stated = {"range": 3.0, "sigmas_mm": [3.0, 2.0, 1.0], "component_names": NAMES, "model_digest": "m"}
-    stated["bounds"] = [[0.0, 1.0], [-1.0, 1.0], [0.0, 0.8]]
-    return {**stated, "stage": "tests", **changed}
+    stated["bounds"] = BOUNDS
+    return {name: value for name, value in {**stated, "stage": "tests", **changed}.items() if value is not None}
 
 
 def write_paired(
@@ -135,5 +136,6 @@ def write_speech(path: Path, clips: int = 2, frames: int = 5, first: int = 300, 
         "residual": np.zeros(count, np.float32),
     }
     named = {"component_names": [*NAMES, *more], "sigmas_mm": [3.0, 2.0, 1.0, *[1.0] * len(more)]}
+    named["bounds"] = [*BOUNDS, *[[-1.0, 1.0]] * len(more)]
     write_shard(path, "speech", arrays, attributes(**named))
     return path
