@@ -26,6 +26,9 @@ SCHEMA_VERSION = 1
 FILE_OPTIONS = {"libver": ("v110", "v110"), "alignment_threshold": 4096, "alignment_interval": 4096}
 """Arrays larger than a page of memory start at one, so that what maps them touches no page too many."""
 
+PIECE = 1 << 18
+"""Bytes that are written and hashed at a time: what was just read for the one is still in the cache for the other."""
+
 
 @dataclass(frozen=True, eq=False)
 class Shard:
@@ -159,10 +162,10 @@ class _Stream:
             )
         if rows.size:
             content = rows.reshape(-1).view(np.uint8).data
-            self._hash.update(content)
             place = self.dataset.id.get_offset() + self.count * rows[0].nbytes
             while content:
-                written = os.pwrite(self._descriptor, content, place)
+                written = os.pwrite(self._descriptor, content[:PIECE], place)
+                self._hash.update(content[:written])
                 content, place = content[written:], place + written
         self.count += len(rows)
 

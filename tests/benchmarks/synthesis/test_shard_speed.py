@@ -16,8 +16,8 @@ from xxhash import xxh3_128
 
 from pipeline.shards import LAYOUTS, SIZES, new_shard, read_shard
 
-FACES, VARIANTS, SIDE = 200, 22, 128
-ROUNDS = 12
+FACES, VARIANTS, SIDE = 1000, 22, 128
+ROUNDS = 6
 MOST = 1.3
 """Times a plain copy that writing or reading a shard may take."""
 LEAST_IMAGES = 20_000
