@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float
 from models3d.face_model import FaceModel
 from models3d.fitting.dense_fit import DenseKinds, ReadPhoto, look
 from models3d.fitting.dense_term import DenseTerm
+from models3d.fitting.detected_term import DetectorPoints
+from models3d.fitting.energy import Term
 from models3d.fitting.joint_fit import JointFit, JointFitOptions, fit_together
 from models3d.fitting.landmark_fit import USABLE, LandmarkFit, LandmarkFitOptions, fit_landmarks
 from models3d.fitting.landmark_term import LandmarkPoints
@@ -22,10 +24,12 @@ def fit_people(
     start: LandmarkFit,
     people: Sequence[Sequence[int]],
     options: LandmarkFitOptions,
+    more: Sequence[Term] = (),
+    detected: tuple[DetectorPoints, Bool[np.ndarray, " n"]] | None = None,
 ) -> JointFit:
     """Fit the photos of each person together, by landmarks (`fit_together`); every photo has a lens of its own."""
     joint = JointFitOptions(options, smoothness=0.0, one_camera=False)
-    return fit_together(model, points, landmarks_px, sizes_px, slides, start, people, joint)
+    return fit_together(model, points, landmarks_px, sizes_px, slides, start, people, joint, more, detected)
 
 
 def fit_people_densely(
@@ -53,8 +57,7 @@ def fit_people_densely(
         coarse = fit_landmarks(model, points, *seen, options, detector=own.detector)
         usable = rows & np.array([status in USABLE for status in coarse.status], bool)
         terms.append(look(own, coarse, usable, landmarks_px, sizes_px, read_photo, weight, points.mean_mm.device)[0])
-    joint = JointFitOptions(options, smoothness=0.0, one_camera=False)
     detector = kinds.detected.detector
     assert detector is not None
     known = detector, ~from_files
-    return fit_together(model, points, landmarks_px, sizes_px, slides, start, people, joint, terms, known)
+    return fit_people(model, points, landmarks_px, sizes_px, slides, start, people, options, terms, known)
