@@ -7,6 +7,7 @@ different sizes tell what a job takes by itself from what each item takes. Jobs 
 machine without one: there they solve another, far smaller problem.
 """
 
+import argparse
 import shutil
 import sys
 from collections.abc import Iterator
@@ -32,5 +33,8 @@ def measured_in(folder: Path) -> Iterator[Measured]:
 
 
 if __name__ == "__main__":
-    table, *folders = map(Path, sys.argv[1:])
-    write_costs(table, costs_of(job for folder in folders for job in measured_in(folder)))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+")
+    asked = parser.parse_args()
+    write_costs(asked.table, costs_of(job for folder in asked.folders for job in measured_in(folder)))
