@@ -29,7 +29,7 @@ def read_frames(path: Path) -> UInt8[np.ndarray, "f h w 3"]:
         if not container.streams.video:
             raise UnusableDatum("no video track")
         stream = container.streams.video[0]
-        stream.codec_context.thread_count = 1
+        _decode_by_itself(stream)
         rate = float(stream.average_rate or 0)
         if abs(rate - FRAMES_PER_S) > 0.01:
             raise UnusableDatum(f"{rate:.3g} frames a second instead of {FRAMES_PER_S}")
@@ -56,7 +56,7 @@ def read_sound(path: Path) -> Float32[np.ndarray, " t"]:
         if not container.streams.audio:
             raise UnusableDatum("no audio track")
         stream = container.streams.audio[0]
-        stream.codec_context.thread_count = 1
+        _decode_by_itself(stream)
         resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
         parts, count = [], 0
         for frame in container.decode(stream):
@@ -72,6 +72,13 @@ def read_sound(path: Path) -> Float32[np.ndarray, " t"]:
     if not len(sound) or np.sqrt(np.mean(sound.astype(np.float64) ** 2)) < SILENT_RMS:
         raise UnusableDatum("silent audio")
     return sound
+
+
+def _decode_by_itself(stream: av.VideoStream | av.AudioStream) -> None:
+    """One thread to decode with. Raises UnusableDatum for a codec that FFmpeg does not know."""
+    if stream.codec_context is None:
+        raise UnusableDatum("a track in a codec that nobody knows")
+    stream.codec_context.thread_count = 1
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The rows that stand for meshes before there is a cache: a 4DFAB-like manifest, and the listing of a shard."""
 
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ MANIFEST_COLUMNS = ("subject", "session", "sequence", "frame", "mesh", "texture"
 """The last two may be empty in a row."""
 PATH_COLUMNS = ("mesh", "texture", "neutral_mesh")
 LANDMARK_SUFFIXES = (".ljson", ".pts")
+FRAME_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 class MeshRow(NamedTuple):
@@ -76,8 +78,8 @@ def _row(dataset: str, manifest: str, place: str, cells: dict[str, str]) -> Mesh
     empty = [name for name in ("subject", "session", "sequence", "frame", "mesh") if not cells[name]]
     if empty:
         raise InputError(place, f"no {', '.join(empty)}", "only texture and neutral_mesh may be empty")
-    if not cells["frame"].isdecimal():
-        raise InputError(place, f"frame '{cells['frame']}' is no number", "count frames as 0, 1, 2, ...")
+    if not FRAME_NUMBER.fullmatch(cells["frame"]):
+        raise InputError(place, f"frame '{cells['frame'][:20]}' is no number", "count frames as 0, 1, 2, ...")
     folder = os.path.dirname(manifest)
     below = {name: cells[name] and below_manifest(manifest, place, cells[name]) for name in PATH_COLUMNS}
     paths = {name: path and os.path.join(folder, path) for name, path in below.items()}

@@ -27,6 +27,7 @@ LAYOUT = "ICT-FaceKit (the folder FaceXModel)"
 LICENCE = "MIT, USC Institute for Creative Technologies"
 TRANSPARENT = ("M_LacrimalFluid", "M_EyeBlend", "M_EyeOcclusion", "M_EyeLashes")
 MAX_INDEX_BYTES = 2**22
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_]{1,100}")
 
 
 def read_ict(path: Path, landmarks: Path | None = None) -> FaceModel:
@@ -65,7 +66,7 @@ def _vertex_indices(path: Path) -> tuple[Fields, tuple[str, ...]]:
         raise InputError(path, f"is larger than {MAX_INDEX_BYTES >> 20} MiB", f"give a file of {LAYOUT}")
     content = readable(path, LAYOUT, lambda: dict(json.loads(path.read_text(encoding="utf-8"))))
     names = content.get("expressions")
-    if not isinstance(names, list) or not all(isinstance(n, str) and re.fullmatch(r"\w+", n) for n in names):
+    if not isinstance(names, list) or not all(isinstance(n, str) and PLAIN_NAME.fullmatch(n) for n in names):
         raise InputError(path, "has no list 'expressions' of plain names", f"give a file of {LAYOUT}")
     ids = readable(path, LAYOUT, lambda: np.asarray(content.get("idx_to_landmark_verts", ())))
     shape = ids.shape if ids.dtype.kind in "fiu" else None

@@ -106,6 +106,24 @@ def test_no_video_track(tmp_path, sound):
         read_frames(tmp_path / "a.wav")
 
 
+def test_pictures_in_a_codec_that_nobody_knows(tmp_path, sound):
+    write_clip(tmp_path / "a.mp4", pictures(), sound)
+    content = (tmp_path / "a.mp4").read_bytes()
+    assert b"avc1" in content
+    (tmp_path / "a.mp4").write_bytes(content.replace(b"avc1", b"zzzz"))
+    with pytest.raises(UnusableDatum, match="a codec that nobody knows"):
+        read_frames(tmp_path / "a.mp4")
+
+
+def test_sound_in_a_codec_that_nobody_knows(tmp_path, sound):
+    write_wav(tmp_path / "a.wav", sound)
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    content[20:22] = b"\x77\x77"  # where PCM is 1
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(UnusableDatum, match="a codec that nobody knows"):
+        read_sound(tmp_path / "a.wav")
+
+
 def test_an_endless_recording(tmp_path):
     write_wav(tmp_path / "a.wav", np.full(61 * SAMPLE_RATE, 3000, np.int16))
     with pytest.raises(UnusableDatum, match="longer than 60 s"):

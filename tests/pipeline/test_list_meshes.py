@@ -99,6 +99,7 @@ def test_the_papers_proportion_of_subjects():
         ([], "lists no mesh"),
         ([row(), row()], "line 3: 'a/1_q_0.ply' stands there twice"),
         ([row(frame="x")], "line 2: frame 'x' is no number"),
+        ([row(frame="9" * 5000)], "frame '99999999999999999999' is no number"),
         ([row(frame=-1)], "frame '-1' is no number"),
         ([row(subject="")], "line 2: no subject"),
         ([row(mesh="../x.ply")], r"'\.\./x\.ply' is not below"),

@@ -94,6 +94,7 @@ def test_a_shape_that_moves_nothing(folder, small):
     ("indices", "message"),
     [
         ({"expressions": ["../../secret"]}, "no list 'expressions' of plain names"),
+        ({"expressions": ["R" * 5000]}, "no list 'expressions' of plain names"),
         ({"expressions": "jawOpen"}, "no list 'expressions' of plain names"),
         ({"idx_to_landmark_verts": [1, 2]}, r"'idx_to_landmark_verts' has shape \(2,\), expected 68"),
         ({"idx_to_landmark_verts": [441] * 68}, "names vertex 441"),
