@@ -26,7 +26,6 @@ from pipeline.run_jobs import Measured, costs_of, measured_jobs, read_jobs, writ
 
 MADE = 24
 """People whose photos are varied; each variant is another picture of other bytes."""
-SHARD_SIZE = 1000
 FEW = 60
 """Photos of the first, small run: with the other it tells what a job takes by itself from what an item takes."""
 ADDED = 100
@@ -35,8 +34,8 @@ MODEL = ("results/models/sample.h5",)
 TARGETS = ("dataset", "results/sheets/annotated/scale.png", "results/sheets/paired/scale.png")
 
 
-def config_for(folder: Path, shards: int) -> dict:
-    """Photos of the folder alone, in that many shards: whatever else the defaults name is left out."""
+def config_for(folder: Path, shards: int, shard_size: int) -> dict:
+    """Photos of the folder alone, in so many shards of such a size: whatever else the defaults name is left out."""
     defaults = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     others = {
         section: dict.fromkeys(entries)
@@ -44,7 +43,7 @@ def config_for(folder: Path, shards: int) -> dict:
         if section == "datasets" or section.endswith(("_datasets", "_models", "_databases"))
     }
     photos = {"layout": "folder", "root": str(folder / "photos"), "model": "sample"}
-    others["datasets"]["scale"] = {**photos, "shards": shards, "shard_size": SHARD_SIZE}
+    others["datasets"]["scale"] = {**photos, "shards": shards, "shard_size": shard_size}
     return {"make_sample": SAMPLE, "train_variants": [], **others}
 
 
@@ -76,9 +75,8 @@ def write_variants(sample: Path, photos: Path, start: int, end: int) -> None:
 class Run:
     """The workflow on a folder of photos that grows."""
 
-    def __init__(self, folder: Path, shards: int, cores: int, changes: dict) -> None:
-        self.folder, self.cores = folder, cores
-        self.config = {**config_for(folder, shards), **changes}
+    def __init__(self, folder: Path, config: dict, shard_size: int, cores: int) -> None:
+        self.folder, self.config, self.shard_size, self.cores = folder, config, shard_size, cores
 
     def said(self, *arguments: str, cores: int | None = None) -> str:
         return snakemake(self.folder, self.config, *arguments, "--cores", str(cores or self.cores))
@@ -102,10 +100,10 @@ class Run:
         return {str(path.relative_to(self.folder)): file_digest(path) for path in files}
 
 
-def measure(folder: Path, photos: int, cores: int, changes: dict) -> dict[str, object]:
+def measure(folder: Path, photos: int, shard_size: int, cores: int, changes: dict) -> dict[str, object]:
     """Everything that the issue of scale asks for, at a size; also writes folder/costs.csv."""
-    shards = -(-photos // SHARD_SIZE) + 1  # one stays empty: what a job takes by itself, and room for later
-    run = Run(folder, shards, cores, changes)
+    shards = -(-(photos + ADDED) // shard_size)  # room for those that come later
+    run = Run(folder, {**config_for(folder, shards, shard_size), **changes}, shard_size, cores)
     snakemake(folder, {**run.config, "datasets": dict.fromkeys(run.config["datasets"])}, *MODEL, "--cores", "1")
     sample = folder / "results/sample"
     write_variants(sample, folder / "photos", 0, FEW)
@@ -121,6 +119,7 @@ def measure(folder: Path, photos: int, cores: int, changes: dict) -> dict[str, o
     useful_s = sum(costs[job.rule].item_s * job.items for job in many)
     return {
         "photos": photos,
+        "shards": shards,
         "cores": cores,
         **changes,
         "wall_s": wall_s,
@@ -129,18 +128,18 @@ def measure(folder: Path, photos: int, cores: int, changes: dict) -> dict[str, o
         "photos_per_cpu_s": photos / cpu_s,
         "jobs_cpu_s": sum(job.seconds for job in many if job.items),
         "overhead_of_cpu": 1 - useful_s / cpu_s,
-        **grown(run, sample, photos, shards),
+        **grown(run, sample, photos),
         **mended(run),
     }
 
 
-def grown(run: Run, sample: Path, photos: int, shards: int) -> dict[str, object]:
+def grown(run: Run, sample: Path, photos: int) -> dict[str, object]:
     """What runs when photos are added at the end: their own shards, and what sums all shards up."""
     before = run.products()
     write_variants(sample, run.folder / "photos", photos, photos + ADDED)
     wall_s, _, outputs = run.timed()
     after = run.products()
-    theirs = {f"{number // SHARD_SIZE + 1:05d}" for number in range(photos, photos + ADDED)}
+    theirs = {f"{number // run.shard_size + 1:05d}" for number in range(photos, photos + ADDED)}
     touched = {found[1] for path in outputs if (found := re.search(r"/scale/(\d{5})\.", path))}
     assert touched == theirs, f"{touched} ran again where {theirs} got photos"
     changed = {path for path in before if before[path] != after.get(path)}
@@ -164,6 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, object]:
     """Measure, print the figures as JSON, and leave them in the folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=int, default=500)
+    parser.add_argument("--shard-size", type=int, default=1000)
     parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--expressions", type=int, default=20, help="that every face gets")
     parser.add_argument("--dense", default="none", help="as fit_faces.dense")
@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, object]:
     asked = parser.parse_args(arguments)
     asked.folder.mkdir(parents=True)
     changes = {"render_pairs": {"expressions": asked.expressions}, "fit_faces": {"dense": asked.dense}}
-    found = measure(asked.folder.resolve(), asked.photos, asked.cores, changes)
+    found = measure(asked.folder.resolve(), asked.photos, asked.shard_size, asked.cores, changes)
     text = json.dumps(found, indent=1)
     (asked.folder / "figures.json").write_text(text + "\n")
     print(text)
