@@ -83,9 +83,22 @@ def held_out(subjects: Iterable[str], share: float) -> frozenset[str]:
 def _stamped(rows: Iterable[MeshRow]) -> list[MeshRow]:
     """The rows with sizes and times of change of their files; a scan's landmarks beside it count too."""
     described = cache(size_and_time)  # a session's rows share their texture
+    names_in = cache(_names_in)
     stamped = []
     for row in rows:
-        beside = [os.path.splitext(row.mesh)[0] + suffix for suffix in LANDMARK_SUFFIXES]
+        folder, name = os.path.split(row.mesh)
+        stem = os.path.splitext(name)[0]
+        beside = [
+            os.path.join(folder, stem + suffix) for suffix in LANDMARK_SUFFIXES if stem + suffix in names_in(folder)
+        ]
         files = [row.mesh, *beside, row.texture, row.neutral_mesh]
-        stamped.append(row._replace(stamp=" ".join(described(path) for path in files if path)))
+        stamped.append(row._replace(stamp=" ".join([described(path) for path in files if path])))
     return stamped
+
+
+def _names_in(folder: str) -> frozenset[str]:
+    """What lies in a folder: nothing where it cannot be listed."""
+    try:
+        return frozenset(os.listdir(folder or "."))
+    except OSError:
+        return frozenset()

@@ -22,7 +22,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from models3d.errors import InputError
 from pipeline.files import Paths
@@ -34,6 +33,8 @@ STAGE = "list_photos"
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 LANDMARK_SUFFIXES = (".ljson", ".pts")
+URL_PATH = re.compile(r"(?:[^:/?#]+:)?(?://[^/?#]*)?([^?#]*)")
+"""RFC 3986, appendix B: what follows scheme and host, up to a query or fragment. It matches anything."""
 LONGEST_NAME = 255
 """Bytes that a file system allows in a name."""
 
@@ -170,10 +171,7 @@ def _urls(path: str) -> Iterator[tuple[int, str]]:
 
 def _file_name(url: str) -> str | None:
     """The last part of a URL's path, or None where that names no file."""
-    try:
-        name = urlsplit(url).path.rpartition("/")[2]
-    except ValueError:
-        return None
+    name = URL_PATH.match(url)[1].rpartition("/")[2]  # type: ignore[index]
     unusable = name in ("", ".", "..") or "\0" in name or len(name.encode()) > LONGEST_NAME
     return None if unusable else name
 

@@ -71,7 +71,7 @@ def manifest_rows(
 def below_manifest(manifest: str, place: str, path: str) -> str:
     """A path of the manifest in its shortest form. Raises InputError if it leads out of the manifest's folder."""
     name = os.path.normpath(path)
-    if os.path.isabs(name) or name.split("/")[0] in ("..", ".") or "\0" in name:
+    if name.startswith(("/", "../")) or name in (".", "..") or "\0" in name:
         remedy = "give paths of files below the manifest's folder, relative to it"
         raise InputError(place, f"'{path}' is not below {os.path.dirname(manifest) or '.'}", remedy)
     return name
