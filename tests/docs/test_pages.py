@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from in_browser import DESKTOP, PHONE, chromium, controls, overflow_px, silent_page
 
 from pipeline.provenance import ROOT
 
@@ -67,3 +68,16 @@ def test_the_home_page_is_the_readme(site):
 def test_what_shards_hold_comes_from_the_layouts(site):
     page = text_of(site, "shards")
     assert "as a share of the inter-ocular distance" in page and "<code>invented</code>" in page
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_pages_are_quiet_fit_and_name_their_controls(site, size):
+    with chromium() as browser:
+        for path in sorted(site.glob("*.html")):
+            if path.name == "404.html":  # is for a server, and names everything from its root
+                continue
+            with silent_page(browser, size) as page:
+                page.goto(path.as_uri())
+                found = controls(page)
+                assert len(found) > 5 and all(name.strip() for _, name in found), (path.name, found)
+                assert overflow_px(page) <= 0, path.name

@@ -1,9 +1,8 @@
-"""The page in a real browser: Debian's chromium, driven by playwright, which brings none of its own."""
+"""The page in a real browser."""
 
 import io
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,23 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from in_browser import DESKTOP, PHONE, chromium, silent_page
 from PIL import Image
+from playwright.sync_api import Page, expect
 from skimage.data import astronaut
 
 from pipeline.provenance import ROOT
 from tests.pipeline.tiny_checkpoint import NAMES
 from tests.pipeline.tiny_results import PHOTO, write_results
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None:
-    pytest.skip("there is no chromium on the path: apt-get install chromium", allow_module_level=True)
-
-from playwright.sync_api import Page, expect, sync_playwright  # noqa: E402
-
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
-PHONE = {"width": 390, "height": 844}
 
 
 def free_port() -> int:
@@ -73,33 +66,20 @@ def wait_for(port: int, server: subprocess.Popen, log: Path) -> None:
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
 def page(browser, address):
     """A page that has drawn its first pictures; at its end, nothing was said on the console or asked of elsewhere."""
-    said, asked = [], []
-    opened = browser.new_page(viewport={"width": 1280, "height": 900})
-    opened.set_default_timeout(PATIENCE_MS)
-    opened.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.on("request", lambda request: asked.append(request.url))
-    opened.goto(address)
-    drawn(opened, "head")
-    drawn(opened, "generated")
-    yield opened
-    opened.close()
     host = address.removeprefix("http://")
-    assert said == []
-    assert [
-        url
-        for url in asked
-        if not url.startswith(("data:", f"blob:http://{host}/", f"http://{host}/", f"ws://{host}/"))
-    ] == []
+    with silent_page(browser, DESKTOP, (f"blob:http://{host}/", f"http://{host}/", f"ws://{host}/")) as opened:
+        opened.set_default_timeout(PATIENCE_MS)
+        opened.goto(address)
+        drawn(opened, "head")
+        drawn(opened, "generated")
+        yield opened
 
 
 def source_of(page: Page, name: str) -> str:
