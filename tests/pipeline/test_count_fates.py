@@ -54,7 +54,7 @@ def test_candidates_and_losses_are_counted(page):
 def test_the_first_rejects_of_a_reason_are_shown(page):
     assert "fit_faces: residual # is more than # (3)" in page
     assert page.count("<figure") == 2 and "a/0.png: residual 0.31" in page and "a/2.png" not in page
-    assert "data:image/png" in page and "://" not in page
+    assert "data:image/webp" in page and "://" not in page
 
 
 def test_what_cannot_be_decoded_is_text(page):

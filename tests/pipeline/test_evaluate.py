@@ -57,7 +57,7 @@ def test_one_table_with_the_copy_as_its_floor(trained, tmp_path):
     assert "divided by the number of pixels" in page and "trained on renders of the other held-out faces" in page
     sources = re.findall(r'src="([^"]+)"', page)
     assert len(sources) == 2 * len(FIGURES) == len(list(outputs["figures"].iterdir()))
-    assert all(source.startswith("data:image/png;base64,") for source in sources), "stands alone"
+    assert all(source.startswith("data:image/webp;base64,") for source in sources), "stands alone"
     assert "://" not in page, "opens without a network"
 
 

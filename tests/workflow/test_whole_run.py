@@ -235,6 +235,8 @@ def test_the_report_stands_alone(finished):
     assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', text), "opens without a network"
     for shown in ("1 Counts and rejects", "2 Labels", "3 Pictures", "4 Components", "results/statistics/fates.html"):
         assert shown in text
+    for page in finished.glob("results/**/*.html"):
+        assert page.stat().st_size * 4 / 3 < 2**21, f"{page}: Chromium shows no more of a page inside a page"
     captions = set(re.findall(r"\w+\.rst", "".join(path.read_text() for path in (ROOT / "workflow").rglob("*.smk"))))
     assert captions == {path.name for path in (ROOT / "workflow/report").glob("*.rst")} - {"workflow.rst"}
 
