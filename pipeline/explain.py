@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import h5py
-
 from models3d.errors import InputError
+from models3d.readers.hdf5 import Attributes, examine
 from pipeline.files import Paths
 from pipeline.provenance import code_digest, input_digest
 from pipeline.run_jobs import Job, dry_run
@@ -51,12 +50,9 @@ def digest_now(path: Path) -> str:
     return f"digest {input_digest(path)[:16]}" if path.is_file() else "is not there any more"
 
 
-def stated_in(path: Path) -> dict[str, object]:
+def stated_in(path: Path) -> Attributes:
     """What an HDF5 file says it was made from; nothing for other files."""
-    if path.suffix != ".h5" or not path.is_file():
-        return {}
-    with h5py.File(path, "r") as file:
-        return dict(file.attrs)
+    return examine(path).get("", {}) if path.suffix == ".h5" and path.is_file() else {}
 
 
 def _made(path: str, job: Job | None, stated: Mapping[str, object]) -> Iterator[str]:

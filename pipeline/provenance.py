@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import h5py
-
+from models3d.readers.hdf5 import examine
 from pipeline.files import Paths, read_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,8 +54,8 @@ def input_digest(paths: Path | Sequence[Path]) -> str:
     if not isinstance(paths, Path):
         return digest_of([input_digest(path) for path in paths])
     if paths.suffix == ".h5":
-        with h5py.File(paths, "r") as file:
-            stated = file.attrs.get("content_digest", file.attrs.get("digest"))
+        attributes = examine(paths).get("", {})
+        stated = attributes.get("content_digest", attributes.get("digest"))
         return str(stated) if stated else file_digest(paths)
     if paths.suffix == ".csv":
         return digest_of([{key: row[key] for key in row if key not in PLACES} for row in read_table(paths)])

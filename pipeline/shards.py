@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import h5py
@@ -18,7 +19,7 @@ from xxhash import xxh3_128
 
 from models3d.errors import InputError
 from models3d.readers.fields import BROKEN_FILE
-from models3d.readers.hdf5 import try_out
+from models3d.readers.hdf5 import examine
 from pipeline.files import whole_file
 from pipeline.shard_layouts import LAYOUTS, SIZES
 
@@ -115,14 +116,20 @@ class ShardWriter:
     def _shorten(self) -> None:
         """Copy to a file with room for no more than came: an HDF5 array that is one piece cannot shrink."""
         self._file.flush()
-        content = _mapped(self._temporary)
-        came = {name: content(stream.dataset)[: stream.count] for name, stream in self._streams.items()}
-        self._file.close()
-        self._temporary.unlink()  # the mapping keeps what it needs
-        self._file = h5py.File(self._temporary, "w", **FILE_OPTIONS)
-        for name, rows in came.items():
-            self._streams[name] = _Stream(self._file, name, rows.dtype, rows.shape)
-            self._streams[name].write(rows)
+        came = {
+            name: (stream.dataset.dtype, (stream.count, *stream.dataset.shape[1:]), stream.dataset.id.get_offset() or 0)
+            for name, stream in self._streams.items()
+        }
+        with self._temporary.open("rb") as whole:
+            self._file.close()
+            self._temporary.unlink()  # what is open stays readable
+            self._file = h5py.File(self._temporary, "w", **FILE_OPTIONS)
+            for name, (dtype, shape, place) in came.items():
+                self._streams[name] = _Stream(self._file, name, dtype, shape)
+                whole.seek(place)
+                for _ in range(shape[0]):  # one at a time, as they came: memory never holds them whole
+                    item = np.fromfile(whole, dtype, prod(shape[1:])).reshape(1, *shape[1:])
+                    self._streams[name].write(item)
 
 
 class _Stream:
@@ -170,24 +177,27 @@ class _Stream:
         self.count += len(rows)
 
 
-def read_shard(path: Path, kind: str) -> Shard:
-    """Open a shard: check it against the layout of its kind and map its arrays.
+def read_shard(path: Path, *kinds: str) -> Shard:
+    """Open a shard of one of these kinds: check it against the layout of its kind and map its arrays.
 
     Nothing of the arrays is read, and no HDF5 file stays open: threads and forked processes may share them.
-    Raises InputError if the file is not a shard of that kind and schema version.
+    Raises InputError if the file is not a shard of such a kind and of this schema version.
     """
     remedy = "delete it and run the workflow again, which makes it anew"
     try:
-        try_out(path)
+        stated = examine(path)
         with h5py.File(path, "r") as file:
-            attributes = {name: _attribute(value) for name, value in file.attrs.items()}
-            found = attributes.get("kind"), attributes.get("schema_version")
-            if found != (kind, SCHEMA_VERSION):
-                raise InputError(path, f"expected a '{kind}' shard of schema {SCHEMA_VERSION}, found {found}", remedy)
+            attributes = {name: _attribute(value) for name, value in stated.get("", {}).items()}
+            kind, version = str(attributes.get("kind")), attributes.get("schema_version")
+            if kind not in kinds or version != SCHEMA_VERSION:
+                expected = f"expected a shard of kind {' or '.join(kinds)}, schema {SCHEMA_VERSION}"
+                raise InputError(path, f"{expected}; found kind {kind}, schema {version}", remedy)
             content = _mapped(path)
             arrays = {name: content(file[name]) for name in LAYOUTS[kind] if name in file}
     except InputError:
         raise
+    except FileNotFoundError as error:
+        raise InputError(path, "is missing", "run the workflow again, which makes it") from error
     except BROKEN_FILE as error:
         raise InputError(path, f"cannot be read as HDF5 ({error})", remedy) from error
     problem = layout_problem(kind, arrays)
@@ -252,10 +262,8 @@ def stated(value: object) -> str | int | float:
     return value if isinstance(value, str | int | float) else json.dumps(value)
 
 
-def _attribute(value: object) -> object:
-    if isinstance(value, str) and value.startswith(("[", "{")):
-        return json.loads(value)
-    return value.item() if isinstance(value, np.generic) else value
+def _attribute(value: str | int | float) -> object:
+    return json.loads(value) if isinstance(value, str) and value.startswith(("[", "{")) else value
 
 
 def _mapped(path: Path) -> Callable[[h5py.Dataset], np.ndarray]:

@@ -20,7 +20,7 @@ from models3d.errors import InputError
 from models3d.face_model import LANDMARK_COUNT
 from models3d.learnt_offsets import DetectorHabits, LearntLandmarks, LearntOffsets, Regressor
 from models3d.readers.fields import Fields, readable
-from models3d.readers.hdf5 import hdf5_fields
+from models3d.readers.hdf5 import Attributes, hdf5_content
 from models3d.whole_file import whole_file
 
 KIND, SCHEMA_VERSION = "learnt_landmarks", 2
@@ -54,8 +54,8 @@ def read_learnt_landmarks(path: Path) -> tuple[LearntLandmarks, Mapping[str, str
 
     Raises InputError for another kind or schema of file, arrays that do not fit together, or a changed content.
     """
-    fields = hdf5_fields(path, LAYOUT)
-    texts = readable(path, LAYOUT, lambda: _texts(path))
+    fields, attributes = hdf5_content(path, LAYOUT)
+    texts = readable(path, LAYOUT, lambda: _texts(attributes[""]))
     vertices = fields.indices("vertices", (None,), 0, np.iinfo(np.int32).max)
     offsets = {source: _offsets(fields, source, texts["model_digest"], vertices) for source in SOURCES}
     learnt = LearntLandmarks(_habits(fields), **offsets)
@@ -93,13 +93,12 @@ def _floats(fields: Fields, name: str, shape: tuple[int | None, ...]) -> np.ndar
     return fields.numbers(name, shape).astype(np.float32)
 
 
-def _texts(path: Path) -> dict[str, str]:
+def _texts(attributes: Attributes) -> dict[str, str]:
     """The file's texts by name; ValueError if it is another kind of file."""
-    with h5py.File(path, "r") as file:
-        stated = file.attrs.get("kind"), file.attrs.get("schema_version")
-        if stated != (KIND, SCHEMA_VERSION):
-            raise ValueError(f"kind and schema {stated}, expected {(KIND, SCHEMA_VERSION)}")
-        texts = {name: value for name, value in file.attrs.items() if isinstance(value, str)}
+    stated = attributes.get("kind"), attributes.get("schema_version")
+    if stated != (KIND, SCHEMA_VERSION):
+        raise ValueError(f"kind and schema {stated}, expected {(KIND, SCHEMA_VERSION)}")
+    texts = {name: value for name, value in attributes.items() if isinstance(value, str)}
     for name in ("model_digest", "content_digest", "fit"):
         if name not in texts:
             raise ValueError(f"no attribute {name}")

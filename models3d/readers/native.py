@@ -9,6 +9,7 @@ A basis may have no components, so a file can hold an expression or speech basis
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import numpy as np
 from models3d.errors import InputError
 from models3d.face_model import LANDMARK_COUNT, Basis, FaceModel
 from models3d.readers.fields import Fields, readable
-from models3d.readers.hdf5 import hdf5_fields
+from models3d.readers.hdf5 import Attributes, hdf5_content
 from models3d.readers.landmark_file import read_landmarks
 from models3d.whole_file import whole_file
 
@@ -48,8 +49,8 @@ def read_native(path: Path, landmarks: Path | None = None) -> FaceModel:
 
     Raises InputError for another kind or schema of file, and if the content does not give the digest in it.
     """
-    fields = hdf5_fields(path, LAYOUT)
-    texts = readable(path, LAYOUT, lambda: _texts(path))
+    fields, attributes = hdf5_content(path, LAYOUT)
+    texts = readable(path, LAYOUT, lambda: _texts(attributes))
     mean = fields.numbers("mean_mm", (None, 3)).astype(np.float32)
     bases = {part: _basis(fields, part, texts[part], len(mean)) for part in PARTS}
     model = FaceModel(
@@ -72,15 +73,14 @@ def read_native(path: Path, landmarks: Path | None = None) -> FaceModel:
     return replace(model, landmarks=read_landmarks(landmarks, path, mean, mm_per_unit=1.0))
 
 
-def _texts(path: Path) -> dict[str, str]:
+def _texts(attributes: Mapping[str, Attributes]) -> dict[str, str]:
     """The file's texts by name, and the JSON of each part's component names by the part's; ValueError if it is
     another kind of file."""
-    with h5py.File(path, "r") as file:
-        stated = file.attrs.get("kind"), file.attrs.get("schema_version")
-        if stated != (KIND, SCHEMA_VERSION):
-            raise ValueError(f"kind and schema {stated}, expected {(KIND, SCHEMA_VERSION)}")
-        names = {part: str(file[part].attrs["names"]) for part in PARTS}
-        return {text: str(file.attrs[text]) for text in TEXTS} | names
+    stated = attributes[""].get("kind"), attributes[""].get("schema_version")
+    if stated != (KIND, SCHEMA_VERSION):
+        raise ValueError(f"kind and schema {stated}, expected {(KIND, SCHEMA_VERSION)}")
+    names = {part: str(attributes[part]["names"]) for part in PARTS}
+    return {text: str(attributes[""][text]) for text in TEXTS} | names
 
 
 def _basis(fields: Fields, part: str, names: str, vertex_count: int) -> Basis:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt8
 
@@ -128,15 +127,7 @@ def read_pictures(paths: Sequence[Path], held_out_share: float) -> Pictures:
 
 def read_any(path: Path) -> Shard:
     """A shard of whichever kind it says it is; raises InputError if that has no images and parameters."""
-    try:
-        with h5py.File(path, "r") as file:
-            kind = str(file.attrs.get("kind"))
-    except OSError as error:
-        remedy = "run the workflow again, which makes it anew"
-        raise InputError(path, f"is missing or cannot be read as HDF5 ({error})", remedy) from error
-    if not {"images", "params"} <= set(LAYOUTS.get(kind, {})):
-        raise InputError(path, f"a shard of kind '{kind}' has no images with parameters", "leave it out")
-    return read_shard(path, kind)
+    return read_shard(path, *(kind for kind, layout in LAYOUTS.items() if {"images", "params"} <= set(layout)))
 
 
 def flat(shard: Shard, held_out_share: float) -> Part:

@@ -57,7 +57,7 @@ def test_a_shard_outside_its_layout_is_refused(tmp_path, rng, change, said):
 def test_what_is_no_shard_is_refused(tmp_path, rng):
     path = tmp_path / "a.h5"
     write_shard(path, "landmarks", landmarks(rng), {})
-    with pytest.raises(InputError, match="expected a 'fits' shard"):
+    with pytest.raises(InputError, match="expected a shard of kind fits"):
         read_shard(path, "fits")
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(InputError, match="run the workflow again"):

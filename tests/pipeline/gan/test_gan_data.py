@@ -221,7 +221,7 @@ def test_a_missing_shard_a_foreign_file_and_a_kind_without_pictures_are_refused(
         "faces": np.ones(1, np.int32),
     }
     write_shard(tmp_path / "landmarks.h5", "landmarks", found, {})
-    with pytest.raises(InputError, match="'landmarks' has no images"):
+    with pytest.raises(InputError, match="expected a shard of kind annotated or paired .* found kind landmarks"):
         read_pictures([tmp_path / "landmarks.h5"], 0.3)
     with pytest.raises(InputError, match="there are no shards"):
         read_pictures([], 0.3)
