@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from bad_files import png_that_claims
+from in_browser import DESKTOP, PHONE, chromium, controls, overflow_px, silent_page
 from PIL import Image
 from snakemake_run import TINY, digests, snakemake
 
@@ -227,11 +228,16 @@ def test_a_setting_reruns_the_stages_that_read_it(finished):
     assert set(jobs(plan)) == read_it | AFTER_SHARDS | {"draw_expression_sheet", "draw_speech_sheet", "all"}
 
 
-def test_the_report_stands_alone(finished):
+@pytest.fixture(scope="module")
+def report(finished) -> Path:
     made = finished / "report.html"
     run = snakemake(finished, "--report", made, "--report-stylesheet", ROOT / "workflow/report/report.css")
     assert run.returncode == 0, run.stdout
-    text = made.read_text(encoding="utf-8")
+    return made
+
+
+def test_the_report_stands_alone(finished, report):
+    text = report.read_text(encoding="utf-8")
     assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', text), "opens without a network"
     for shown in ("1 Counts and rejects", "2 Labels", "3 Pictures", "4 Components", "results/statistics/fates.html"):
         assert shown in text
@@ -239,6 +245,20 @@ def test_the_report_stands_alone(finished):
         assert page.stat().st_size * 4 / 3 < 2**21, f"{page}: Chromium shows no more of a page inside a page"
     captions = set(re.findall(r"\w+\.rst", "".join(path.read_text() for path in (ROOT / "workflow").rglob("*.smk"))))
     assert captions == {path.name for path in (ROOT / "workflow/report").glob("*.rst")} - {"workflow.rst"}
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_report_in_a_browser(report, size):
+    """Quiet, but for its own style's library, which does not want to be built in; each control named; no text cut."""
+    with chromium() as browser, silent_page(browser, size, but="cdn.tailwindcss.com should not be used") as page:
+        page.goto(report.as_uri())
+        page.get_by_role("link", name="1 Counts and rejects").wait_for()
+        assert page.get_by_text("shards of aligned pictures").bounding_box()["x"] >= 0
+        assert all(name for _, name in controls(page)) and overflow_px(page) <= 0
+        page.get_by_role("link", name="1 Counts and rejects").click()
+        page.get_by_role("link", name="Show", exact=True).click()
+        page.frame_locator("iframe").get_by_role("heading", name="What became of every candidate").wait_for()
+        assert all(name for _, name in controls(page)) and overflow_px(page) <= 0
 
 
 @pytest.mark.parametrize("kind", ["huggingface", "webdataset"])
