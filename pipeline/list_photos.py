@@ -148,7 +148,7 @@ def _emotionet(root: str) -> list[Listed]:
         _require_folder(folder, remedy)
     numbers = [re.fullmatch(r"emotioNet_(\d+)\.txt", name) for name in os.listdir(lists)]
     in_order = sorted((int(match[1]), match[0]) for match in numbers if match)
-    marks = _landmark_files(images, os.listdir(images))
+    marks, below = _landmark_files(images, os.listdir(images)), os.path.join(images, "")
     listed, taken = [], set()
     for _, name in in_order:
         for line, url in _urls(os.path.join(lists, name)):
@@ -157,7 +157,7 @@ def _emotionet(root: str) -> list[Listed]:
                 listed.append(Listed(f"emotioNet_URLs/{name}:{line}", ""))
                 continue
             taken.add(photo)
-            listed.append(Listed(f"images/{photo}", os.path.join(images, photo), marks.get(_stem(photo), "")))
+            listed.append(Listed(f"images/{photo}", below + photo, marks.get(_stem(photo), "")))
     return listed
 
 

@@ -59,10 +59,12 @@ def read_manifest(dataset: str, manifest: str) -> list[MeshRow]:
     """
     rows: dict[str, MeshRow] = {}
     known: dict[str, str] = {}
+    folder = os.path.join(os.path.dirname(manifest), "")
     textures: dict[tuple[str, str], str] = {}
     for line, cells in manifest_rows(manifest, MANIFEST_COLUMNS, MANIFEST_COLUMNS, "mesh"):
         place = f"{manifest}, line {line}"
-        row = _row(dataset, manifest, place, cells, known)
+        _check_row(manifest, place, cells, known)
+        row = _row(dataset, folder, cells, known)
         if row.id in rows:
             raise InputError(place, f"'{cells['mesh']}' stands there twice", "list each mesh once")
         if textures.setdefault(row.session_key, row.texture) != row.texture:
@@ -74,17 +76,21 @@ def read_manifest(dataset: str, manifest: str) -> list[MeshRow]:
     return list(rows.values())
 
 
-def _row(dataset: str, manifest: str, place: str, cells: dict[str, str], known: dict[str, str]) -> MeshRow:
-    """One line of the manifest, with its paths made usable; `known` are those of lines before: most stand in many."""
+def _check_row(manifest: str, place: str, cells: dict[str, str], known: dict[str, str]) -> None:
+    """Raises InputError for a line with an error; adds its paths to `known`, in their shortest form: most stand in many
+    lines."""
     empty = [name for name in ("subject", "session", "sequence", "frame", "mesh") if not cells[name]]
     if empty:
         raise InputError(place, f"no {', '.join(empty)}", "only texture and neutral_mesh may be empty")
     if not FRAME_NUMBER.fullmatch(cells["frame"]):
         raise InputError(place, f"frame '{cells['frame'][:20]}' is no number", "count frames as 0, 1, 2, ...")
-    folder = os.path.join(os.path.dirname(manifest), "")
     for path in [cells[name] for name in PATH_COLUMNS]:
         if path and path not in known:
             known[path] = below_manifest(manifest, place, path)
+
+
+def _row(dataset: str, folder: str, cells: dict[str, str], known: dict[str, str]) -> MeshRow:
+    """One line of the manifest, with its paths made usable from outside its folder."""
     paths = {name: cells[name] and folder + known[cells[name]] for name in PATH_COLUMNS}
     named = {name: cells[name] for name in ("subject", "session", "sequence")}
     return MeshRow(f"{dataset}/{known[cells['mesh']]}", **named, frame=int(cells["frame"]), **paths, stamp="")

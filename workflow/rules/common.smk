@@ -1,5 +1,6 @@
 """Path helpers, shard names, wildcard constraints. The one place that reads `config`."""
 
+import gc
 from dataclasses import fields
 from pathlib import Path
 
@@ -22,6 +23,9 @@ try:
     check_config(config, Path(workflow.basedir) / "workflow/schemas/config.schema.json")
 except InputError as error:
     raise WorkflowError(str(error)) from error
+
+# Rows and jobs live to the end: looking for dead ones took a tenth of a large dry run.
+gc.set_threshold(100_000, 50, 100)
 
 RESULTS = config["results"]
 SAMPLE = f"{RESULTS}/sample"
