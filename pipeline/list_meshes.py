@@ -83,22 +83,21 @@ def held_out(subjects: Iterable[str], share: float) -> frozenset[str]:
 def _stamped(rows: Iterable[MeshRow]) -> list[MeshRow]:
     """The rows with sizes and times of change of their files; a scan's landmarks beside it count too."""
     described = cache(size_and_time)  # a session's rows share their texture
-    names_in = cache(_names_in)
+    landmarks_in = cache(_landmarks_in)
     stamped = []
     for row in rows:
-        folder, name = os.path.split(row.mesh)
-        stem = os.path.splitext(name)[0]
-        beside = [
-            os.path.join(folder, stem + suffix) for suffix in LANDMARK_SUFFIXES if stem + suffix in names_in(folder)
-        ]
-        files = [row.mesh, *beside, row.texture, row.neutral_mesh]
+        files, (folder, name) = [row.mesh], os.path.split(row.mesh)
+        if marks := landmarks_in(folder):
+            stem = os.path.splitext(name)[0]
+            files += [os.path.join(folder, stem + suffix) for suffix in LANDMARK_SUFFIXES if stem + suffix in marks]
+        files += [row.texture, row.neutral_mesh]
         stamped.append(row._replace(stamp=" ".join([described(path) for path in files if path])))
     return stamped
 
 
-def _names_in(folder: str) -> frozenset[str]:
-    """What lies in a folder: nothing where it cannot be listed."""
+def _landmarks_in(folder: str) -> frozenset[str]:
+    """The landmark files of a folder: none where it cannot be listed."""
     try:
-        return frozenset(os.listdir(folder or "."))
+        return frozenset(name for name in os.listdir(folder or ".") if name.endswith(LANDMARK_SUFFIXES))
     except OSError:
         return frozenset()
